@@ -1,0 +1,1 @@
+//! A benchmark run over a dataset, its tables and its report.

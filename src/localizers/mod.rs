@@ -1,0 +1,4 @@
+//! The systems of the field: one file each, from a frame and a query to a heatmap.
+//!
+//! A localizer has an image side (once per frame), a query side (once per sound) and a join. Also in here: the
+//! registry, and the views and audio windows that the systems use. Not in here: when to run one (`engine`).

@@ -1,0 +1,4 @@
+//! Sound as numbers: windows, spectrograms, resampling to the rate that a model hears.
+//!
+//! Each function reproduces one published front end and says which. Not in here: reading sound from files
+//! (`media`), which front end a model takes (`localizers`).

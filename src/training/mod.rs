@@ -1,0 +1,1 @@
+//! Losses, loaders, the loop and checkpoints.

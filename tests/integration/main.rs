@@ -1,0 +1,4 @@
+//! Tests through the library's face and through the program, one binary so that they link once.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod support;
