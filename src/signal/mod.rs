@@ -2,3 +2,7 @@
 //!
 //! Each function reproduces one published front end and says which. Not in here: reading sound from files
 //! (`media`), which front end a model takes (`localizers`).
+
+mod waveform;
+
+pub use waveform::Waveform;
