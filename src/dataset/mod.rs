@@ -1,3 +1,22 @@
 //! What is looked at and what is true of it: clips, annotations, lists, the project store.
 //!
 //! Formats in and out, each in a file of its own with its quirks. Not in here: scores (`metrics`).
+//!
+//! [`open`] takes anything that a person may point at (a video, an image, a folder, an annotation file, a list)
+//! and answers with a [`Dataset`]: clips, what is true of them, and a [`Report`] of everything that is missing,
+//! doubtful or left out. Nothing is replaced in silence.
+
+mod annotation;
+mod clip;
+mod error;
+mod open;
+mod report;
+
+pub use annotation::{
+    Annotation, BetweenKeys, BoxAt, BoxScale, BoxShape, ClipAnnotations, MaskAnnotation, Moment, Quirk, SoundInterval,
+    Span, WrittenBox,
+};
+pub use clip::{Benchmark, Clip, ClipMedia, Dataset, NegativeKind, ScoredFrame};
+pub use error::{DatasetError, Place, Problem};
+pub use open::{FileKind, open};
+pub use report::{MediaProblem, Note, Report};
