@@ -52,7 +52,11 @@ impl Grid {
 
     /// The value at a cell, `None` outside the grid.
     pub fn get(&self, row: usize, column: usize) -> Option<f32> {
-        if row < self.rows && column < self.columns { self.values.get(row * self.columns + column).copied() } else { None }
+        if row < self.rows && column < self.columns {
+            self.values.get(row * self.columns + column).copied()
+        } else {
+            None
+        }
     }
 
     /// Smallest and largest value; NaN cells (not seen by the model) are passed over. (0, 0) if all are NaN.
@@ -71,6 +75,10 @@ impl Grid {
     }
 
     pub fn map(&self, mut change: impl FnMut(f32) -> f32) -> Self {
-        Self { rows: self.rows, columns: self.columns, values: self.values.iter().map(|&value| change(value)).collect() }
+        Self {
+            rows: self.rows,
+            columns: self.columns,
+            values: self.values.iter().map(|&value| change(value)).collect(),
+        }
     }
 }

@@ -46,14 +46,7 @@ pub enum Mixture {
 impl Heatmap {
     /// A plain map over the whole of a frame.
     pub fn over_whole_frame(values: Grid, frame: Size) -> Self {
-        Self {
-            values,
-            frame,
-            covers: Rect::of_size(frame),
-            nominal_range: None,
-            object_prior: None,
-            confidence: None,
-        }
+        Self { values, frame, covers: Rect::of_size(frame), nominal_range: None, object_prior: None, confidence: None }
     }
 
     /// The covered rectangle as fractions of the frame.

@@ -3,3 +3,7 @@
 //!
 //! The only room that knows FFmpeg. It leaves to others when a frame is wanted (`engine`, `playback`) and how it is
 //! drawn (`render`).
+
+mod picture;
+
+pub use picture::Picture;

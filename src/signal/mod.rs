@@ -3,6 +3,10 @@
 //! Each function reproduces one published front end and says which. Not in here: reading sound from files
 //! (`media`), which front end a model takes (`localizers`).
 
+mod resample;
 mod waveform;
+mod window;
 
+pub use resample::{Resampler, resample};
 pub use waveform::Waveform;
+pub use window::{AudioWindow, cut_inside, cut_repeating};

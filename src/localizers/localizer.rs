@@ -1,0 +1,135 @@
+use std::borrow::Cow;
+
+use super::registry::System;
+use super::{ImageFeatures, QueryEmbedding, Result, View};
+use crate::geometry::Size;
+use crate::heatmap::Heatmap;
+use crate::media::Picture;
+use crate::signal::{AudioWindow, Resampler, Waveform, resample};
+
+/// A model that answers a frame and a query with a heatmap, in three steps: the image once a frame, the query once a
+/// sound, and a cheap join. Swapping the sound therefore never encodes the image again.
+///
+/// ```text
+/// encode_image(frame)  → features  ┐
+///                                  ├ join → heatmap
+/// encode_query(sound)  → embedding ┘
+/// ```
+pub trait Localizer: Send + Sync {
+    fn info(&self) -> &LocalizerInfo;
+
+    /// What the model is shown of a frame of this size, and how that is resized.
+    fn view(&self, frame: Size) -> View;
+
+    /// The stretch of a sound of `sound_secs` that is heard for the frame at `moment_secs`, under `rule`.
+    fn audio_window(&self, rule: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow;
+
+    fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures>;
+
+    fn encode_query(&self, query: &Query) -> Result<QueryEmbedding>;
+
+    /// The heatmap of features and an embedding that this localizer made.
+    fn join(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Heatmap>;
+}
+
+/// The picture side of one question.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameInput<'a> {
+    pub picture: &'a Picture,
+    /// The frame after it, for models that look at motion ([`LocalizerInfo::needs_next_frame`]). On the last frame
+    /// of a video and on a still image there is none: no motion.
+    pub next: Option<&'a Picture>,
+}
+
+/// What a model is asked with.
+#[derive(Clone, Copy, Debug)]
+pub enum Query<'a> {
+    /// A stretch of a sound. The sound is given whole, at the rate that the model expects (see [`Hearing::prepare`]);
+    /// at another rate it is taken as it is, which is what most of the authors' programs do with such a file.
+    Sound { sound: &'a Waveform, window: AudioWindow },
+    /// Words, for models that read.
+    Text(&'a str),
+    /// A sound vector that another network made, for models whose authors publish nothing before it.
+    SoundVector(&'a [f32]),
+}
+
+/// How the audio window is laid on the sound.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WindowRule {
+    /// The window has the model's own length and is centred on the frame's time: for video.
+    Follow,
+    /// The fixed window that the authors' test loader cuts out of a benchmark clip, whichever frame is looked at.
+    Benchmark,
+}
+
+impl WindowRule {
+    pub const ALL: [Self; 2] = [Self::Follow, Self::Benchmark];
+
+    /// Its name on screen and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Follow => "follow",
+            Self::Benchmark => "benchmark",
+        }
+    }
+
+    /// One line for a tooltip.
+    pub fn explanation(self) -> &'static str {
+        match self {
+            Self::Follow => "The window moves with the frame, centred on its time",
+            Self::Benchmark => "The fixed window of the authors' test loader",
+        }
+    }
+}
+
+/// At what rate a model wants to hear, and which resampler its authors' loader used.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hearing {
+    pub rate: u32,
+    pub resampler: Resampler,
+}
+
+impl Hearing {
+    /// The sound at the model's rate; unchanged if it already is. Once a sound and rate, not once a window.
+    pub fn prepare<'a>(&self, sound: &'a Waveform) -> Cow<'a, Waveform> {
+        if sound.rate == self.rate || sound.rate == 0 {
+            Cow::Borrowed(sound)
+        } else {
+            Cow::Owned(resample(sound, self.rate, self.resampler))
+        }
+    }
+}
+
+/// What is known of a localizer before it runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LocalizerInfo {
+    /// Its row of the registry: id, name, citation, colour slot.
+    pub system: &'static System,
+    /// Set for models that are asked with a sound.
+    pub hearing: Option<Hearing>,
+    /// The model's own window length, in seconds.
+    pub window_secs: f64,
+    pub reads_text: bool,
+    pub takes_sound_vector: bool,
+    pub needs_next_frame: bool,
+    /// False for the naive baselines: their map is the same whatever is heard.
+    pub query_matters: bool,
+    /// What a reader of its maps should know (an inverted label, a graph inferred rather than published), if anything.
+    pub remark: Option<&'static str>,
+}
+
+impl LocalizerInfo {
+    /// The id on the command line.
+    pub fn id(&self) -> &'static str {
+        self.system.id
+    }
+
+    /// The name on screen.
+    pub fn name(&self) -> &'static str {
+        self.system.name
+    }
+
+    pub fn hears_sound(&self) -> bool {
+        self.hearing.is_some()
+    }
+}
