@@ -4,6 +4,23 @@
 //! anything from it. Not in here: what a system does with its backbones (`localizers`).
 
 pub mod arrays;
+mod clip;
+mod conv;
+mod conv_stack;
+mod error;
+mod linear;
+mod norm;
+mod pool;
+mod resnet;
 mod state_dict;
+mod transformer;
 
+pub use clip::{Relevance, TextTransformer, VisionTrace, VisionTransformer};
+pub use conv::{Conv2d, Conv2dConfig};
+pub use conv_stack::{ConvStack, StackLayer, avol_features, vgg16_features, vggish_features};
+pub use error::NetworkError;
+pub use linear::{Activation, Linear};
+pub use norm::BatchNorm;
+pub use pool::{avg_pool2d, global_avg_pool, global_max_pool, max_pool2d};
+pub use resnet::{ResNet18, ResNet18Config};
 pub use state_dict::{Misshapen, StateDict, StateView, WeightError};

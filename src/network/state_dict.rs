@@ -261,7 +261,8 @@ mod tests {
         let expected: [(&str, &[usize]); 3] =
             [("imgnet.conv1.weight", &[4, 5]), ("imgnet.bn1.weight", &[4]), ("fc.bias", &[9])];
         let text = dict.check(expected).unwrap_err().to_string();
-        for part in ["1 missing: fc.bias", "1 too much: audnet.conv1.weight", "imgnet.conv1.weight is [4, 3] instead of [4, 5]"]
+        for part in
+            ["1 missing: fc.bias", "1 too much: audnet.conv1.weight", "imgnet.conv1.weight is [4, 3] instead of [4, 5]"]
         {
             assert!(text.contains(part), "{text}");
         }
