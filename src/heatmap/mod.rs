@@ -4,8 +4,12 @@
 //! thresholds, ground truth and scores (`metrics`), colours (`render`), how a model makes one (`localizers`).
 
 mod grid;
+mod normalize;
+mod resample;
 
 pub use grid::Grid;
+pub use normalize::{Normalization, range};
+pub use resample::{Kernel, Resampling, resample};
 
 use crate::geometry::{Rect, Size};
 

@@ -1,0 +1,288 @@
+use std::fmt;
+use std::str::FromStr;
+
+use super::Grid;
+
+/// The interpolations that the field's evaluation codes use. Each passes a map of the wanted size through unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    /// Two taps, half-pixel centres, edges repeated: OpenCV `INTER_LINEAR`, PyTorch bilinear `align_corners=False`.
+    CvBilinear,
+    /// Two taps, corners aligned: PyTorch bilinear `align_corners=True`.
+    BilinearCorners,
+    /// Four taps (a = −0.75), corners aligned: PyTorch bicubic `align_corners=True`.
+    BicubicCorners,
+    /// Four taps (a = −0.75), half-pixel centres: OpenCV `INTER_CUBIC`, PyTorch bicubic `align_corners=False`.
+    CvBicubic,
+    /// Each source cell becomes a block, as AVOL-Net's ×16 enlargement does.
+    NearestBlocks,
+}
+
+impl Kernel {
+    pub const ALL: [Self; 5] =
+        [Self::CvBilinear, Self::BilinearCorners, Self::BicubicCorners, Self::CvBicubic, Self::NearestBlocks];
+
+    /// Source cells that one result is made of along one axis.
+    const fn taps(self) -> usize {
+        match self {
+            Self::NearestBlocks => 1,
+            Self::CvBilinear | Self::BilinearCorners => 2,
+            Self::BicubicCorners | Self::CvBicubic => 4,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::CvBilinear => "cv-bilinear",
+            Self::BilinearCorners => "bilinear-corners",
+            Self::BicubicCorners => "bicubic-corners",
+            Self::CvBicubic => "cv-bicubic",
+            Self::NearestBlocks => "nearest-blocks",
+        }
+    }
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+impl FromStr for Kernel {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|kernel| kernel.name() == text).ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|kernel| kernel.name()).collect();
+            format!("unknown kernel `{text}`; one of {}", known.join(", "))
+        })
+    }
+}
+
+/// Where along one axis of the result each cell takes its value from.
+///
+/// A result is `anchor + Σ weight · (other − anchor)`, which keeps plateaus exactly flat in floating point.
+#[derive(Clone, Debug, PartialEq)]
+struct Axis {
+    kernel: Kernel,
+    source_cells: usize,
+    /// First result cell that lies within the covered stretch.
+    start: usize,
+    taps: Vec<Taps>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Taps {
+    anchor: usize,
+    others: [usize; 3],
+    weights: [f64; 3],
+}
+
+impl Axis {
+    /// `source_cells` lie on the stretch `covered` of the unit interval, which the result divides into `cells`.
+    /// Result cells whose centre is outside the stretch get no taps.
+    fn new(kernel: Kernel, source_cells: usize, cells: usize, covered: [f64; 2]) -> Self {
+        let [from, to] = covered.map(|edge| edge * cells as f64);
+        let covered_cells = to - from;
+        let inside = |cell: usize| {
+            let center = cell as f64 + 0.5;
+            center >= from && center < to
+        };
+        let start = (0..cells).find(|&cell| inside(cell)).unwrap_or(cells);
+        let end = (start..cells).find(|&cell| !inside(cell)).unwrap_or(cells);
+        let taps =
+            (start..end).map(|cell| Self::taps_at(kernel, source_cells, cell as f64 - from, covered_cells)).collect();
+        Self { kernel, source_cells, start, taps }
+    }
+
+    /// Taps of the result cell at `position` (in result cells from the start of the covered stretch).
+    fn taps_at(kernel: Kernel, source_cells: usize, position: f64, covered_cells: f64) -> Taps {
+        let last = source_cells - 1;
+        let half_pixel = (position + 0.5) * source_cells as f64 / covered_cells - 0.5;
+        let corners = if covered_cells > 1.0 { position * last as f64 / (covered_cells - 1.0) } else { 0.0 };
+        match kernel {
+            Kernel::NearestBlocks => {
+                let source = (half_pixel + 0.5).clamp(0.0, last as f64).floor() as usize;
+                Taps { anchor: source, others: [source; 3], weights: [0.0; 3] }
+            }
+            Kernel::CvBilinear => Self::linear(half_pixel, last),
+            Kernel::BilinearCorners => Self::linear(corners, last),
+            Kernel::CvBicubic => Self::cubic(half_pixel, last),
+            Kernel::BicubicCorners => Self::cubic(corners, last),
+        }
+    }
+
+    fn linear(source: f64, last: usize) -> Taps {
+        let source = source.clamp(0.0, last as f64);
+        let anchor = source.floor() as usize;
+        let next = (anchor + 1).min(last);
+        Taps { anchor, others: [next; 3], weights: [source - anchor as f64, 0.0, 0.0] }
+    }
+
+    fn cubic(source: f64, last: usize) -> Taps {
+        const A: f64 = -0.75;
+        let floor = source.floor();
+        let t = source - floor;
+        let near = |t: f64| ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0;
+        let before = ((A * (t + 1.0) - 5.0 * A) * (t + 1.0) + 8.0 * A) * (t + 1.0) - 4.0 * A;
+        let next = near(1.0 - t);
+        let after = 1.0 - before - near(t) - next;
+        let cell = |offset: f64| (floor + offset).clamp(0.0, last as f64) as usize;
+        Taps { anchor: cell(0.0), others: [cell(-1.0), cell(1.0), cell(2.0)], weights: [before, next, after] }
+    }
+}
+
+/// A resampling prepared for one source size, one result size and one covered part of the result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resampling {
+    kernel: Kernel,
+    /// Rows and columns of the result.
+    size: [usize; 2],
+    covered: [f64; 4],
+    rows: Axis,
+    columns: Axis,
+}
+
+impl Resampling {
+    /// From a `source` of (rows, columns) to a result of `size` (rows, columns), of which the source covers the part
+    /// `covered` (left, top, right, bottom as fractions of the result).
+    pub fn new(kernel: Kernel, source: [usize; 2], size: [usize; 2], covered: [f64; 4]) -> Self {
+        let [left, top, right, bottom] = covered;
+        Self {
+            kernel,
+            size,
+            covered,
+            rows: Axis::new(kernel, source[0].max(1), size[0], [top, bottom]),
+            columns: Axis::new(kernel, source[1].max(1), size[1], [left, right]),
+        }
+    }
+
+    /// True if this is what [`Resampling::new`] would make of the same arguments.
+    pub fn is_for(&self, kernel: Kernel, source: [usize; 2], size: [usize; 2], covered: [f64; 4]) -> bool {
+        self.kernel == kernel
+            && [self.rows.source_cells, self.columns.source_cells] == source
+            && self.size == size
+            && self.covered == covered
+    }
+
+    /// Writes the resampled `source` into `result` (rows × columns, row-major); cells that the source does not cover
+    /// become NaN. `between` is working space. Calculates in double precision.
+    pub fn apply(&self, source: &Grid, between: &mut Vec<f64>, result: &mut Vec<f64>) {
+        let columns = self.size[1];
+        let seen = self.columns.taps.len();
+        let (first_seen, after_seen) = (self.columns.start, self.columns.start + seen);
+        between.clear();
+        for row in source.values().chunks_exact(source.columns()) {
+            let at = |index: usize| row.get(index).map_or(f64::NAN, |&value| f64::from(value));
+            between.extend(self.columns.taps.iter().map(|taps| {
+                let anchor = at(taps.anchor);
+                let mut sum = anchor;
+                for (&other, &weight) in taps.others.iter().zip(&taps.weights).take(self.kernel.taps() - 1) {
+                    sum += weight * (at(other) - anchor);
+                }
+                sum
+            }));
+        }
+        result.clear();
+        result.resize(self.size[0] * columns, f64::NAN);
+        let line = |index: usize| between.get(index * seen..(index + 1) * seen).unwrap_or_default();
+        let rows = result.chunks_exact_mut(columns).skip(self.rows.start);
+        for (out, taps) in rows.zip(&self.rows.taps) {
+            let Some(out) = out.get_mut(first_seen..after_seen) else { continue };
+            let anchor = line(taps.anchor);
+            match self.kernel.taps() {
+                1 => out.copy_from_slice(anchor),
+                2 => {
+                    let weight = taps.weights[0];
+                    for ((out, &a), &b) in out.iter_mut().zip(anchor).zip(line(taps.others[0])) {
+                        *out = a + weight * (b - a);
+                    }
+                }
+                _ => {
+                    let [before, next, after] = taps.weights;
+                    let (b, c, d) = (line(taps.others[0]), line(taps.others[1]), line(taps.others[2]));
+                    for ((((out, &a), &b), &c), &d) in out.iter_mut().zip(anchor).zip(b).zip(c).zip(d) {
+                        *out = a + before * (b - a) + next * (c - a) + after * (d - a);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `source` enlarged (or reduced, without low-pass, as the evaluation codes do) to `rows` × `columns`.
+pub fn resample(source: &Grid, kernel: Kernel, rows: usize, columns: usize) -> Grid {
+    let (rows, columns) = (rows.max(1), columns.max(1));
+    if (rows, columns) == (source.rows(), source.columns()) {
+        return source.clone();
+    }
+    let resampling = Resampling::new(kernel, [source.rows(), source.columns()], [rows, columns], [0.0, 0.0, 1.0, 1.0]);
+    let (mut between, mut result) = (Vec::new(), Vec::new());
+    resampling.apply(source, &mut between, &mut result);
+    let mut values = result.into_iter();
+    Grid::from_fn(rows, columns, |_, _| values.next().map_or(f32::NAN, |value| value as f32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ramp() -> Grid {
+        Grid::new(1, 4, vec![0.0, 1.0, 2.0, 4.0]).unwrap()
+    }
+
+    #[test]
+    fn half_pixel_linear_repeats_the_border() {
+        let wide = resample(&ramp(), Kernel::CvBilinear, 1, 8);
+        assert_eq!(wide.values(), &[0.0, 0.25, 0.75, 1.25, 1.75, 2.5, 3.5, 4.0]);
+    }
+
+    #[test]
+    fn aligned_corners_keep_the_corners() {
+        let wide = resample(&ramp(), Kernel::BilinearCorners, 1, 7);
+        assert_eq!(wide.values(), &[0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0]);
+    }
+
+    #[test]
+    fn blocks_repeat_cells() {
+        let wide = resample(&ramp(), Kernel::NearestBlocks, 2, 8);
+        assert_eq!(&wide.values()[..8], &[0.0, 0.0, 1.0, 1.0, 2.0, 2.0, 4.0, 4.0]);
+        assert_eq!(&wide.values()[..8], &wide.values()[8..]);
+    }
+
+    #[test]
+    fn the_wanted_size_passes_through() {
+        let grid = Grid::from_fn(9, 9, |row, column| (row * 31 + column * 17) as f32 * 0.013);
+        for kernel in Kernel::ALL {
+            let resampling = Resampling::new(kernel, [9, 9], [9, 9], [0.0, 0.0, 1.0, 1.0]);
+            let (mut between, mut result) = (Vec::new(), Vec::new());
+            resampling.apply(&grid, &mut between, &mut result);
+            assert!(result.iter().zip(grid.values()).all(|(&got, &want)| got as f32 == want), "{kernel}");
+        }
+    }
+
+    #[test]
+    fn a_constant_stays_exactly_constant() {
+        let grid = Grid::filled(14, 14, 0.37);
+        for kernel in Kernel::ALL {
+            assert!(resample(&grid, kernel, 224, 224).is_constant(), "{kernel}");
+        }
+    }
+
+    #[test]
+    fn uncovered_cells_are_not_seen() {
+        let resampling = Resampling::new(Kernel::CvBilinear, [4, 4], [8, 8], [0.25, 0.0, 0.75, 1.0]);
+        let (mut between, mut result) = (Vec::new(), Vec::new());
+        resampling.apply(&Grid::filled(4, 4, 1.0), &mut between, &mut result);
+        assert_eq!(result.iter().filter(|value| value.is_nan()).count(), 32);
+        assert!(result[0].is_nan() && result[2] == 1.0 && result[5] == 1.0 && result[6].is_nan());
+    }
+
+    #[test]
+    fn names_round_trip() {
+        for kernel in Kernel::ALL {
+            assert_eq!(kernel.to_string().parse(), Ok(kernel));
+        }
+        assert!("lanczos".parse::<Kernel>().is_err());
+    }
+}

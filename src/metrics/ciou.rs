@@ -1,0 +1,135 @@
+use std::fmt;
+
+use super::{Binarized, GroundTruthMap, Protocol, ScoreMap};
+
+/// Consensus intersection over union: Σ M·G / (ΣG + Σ M·\[G = 0\]), in double precision.
+///
+/// Cells of weight ½ count half in numerator and ΣG, and cost nothing beyond that when they are predicted. Empty
+/// ground truth gives 0, and NaN if the mask is empty too.
+pub fn ciou(binarized: &Binarized, truth: &GroundTruthMap) -> f64 {
+    let in_nonzero = binarized.mask.count_and(truth.nonzero());
+    let in_full = binarized.mask.count_and(truth.full());
+    ratio(in_nonzero, in_full, binarized.positives - in_nonzero, truth)
+}
+
+fn ratio(in_nonzero: usize, in_full: usize, outside: usize, truth: &GroundTruthMap) -> f64 {
+    (in_nonzero + in_full) as f64 / 2.0 / (truth.area() + outside as f64)
+}
+
+impl Protocol {
+    /// cIoU of a mask, with this protocol's answer where nothing is right and nothing is predicted.
+    pub fn ciou(&self, binarized: &Binarized, truth: &GroundTruthMap) -> f64 {
+        let value = ciou(binarized, truth);
+        if value.is_nan() && self.empty_is_zero { 0.0 } else { value }
+    }
+}
+
+/// cIoU of a score map for every threshold between its smallest and largest value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CiouCurve {
+    /// Evenly spaced, ascending, from the smallest value of the map to its largest.
+    pub thresholds: Vec<f32>,
+    /// cIoU of the mask `value >= threshold` (or `>`, as asked for) at each threshold.
+    pub ciou: Vec<f64>,
+}
+
+impl CiouCurve {
+    /// The curve at `points` thresholds (at least 2). One pass over the map.
+    pub fn new(map: &ScoreMap, truth: &GroundTruthMap, strict: bool, points: usize) -> Self {
+        let points = points.max(2);
+        let (low, high) = map.grid.range();
+        let step = (high - low) / (points - 1) as f32;
+        let thresholds: Vec<f32> =
+            (0..points).map(|point| if point + 1 == points { high } else { low + step * point as f32 }).collect();
+        // counts[k]: cells that are positive at the first k thresholds and no further one.
+        let mut counts = vec![[0usize; 3]; points + 1];
+        let passes = |value: f32, point: usize| {
+            thresholds.get(point).is_some_and(|&at| if strict { value > at } else { value >= at })
+        };
+        for (index, &value) in map.grid.values().iter().enumerate() {
+            if value.is_nan() {
+                continue;
+            }
+            let guess = if step > 0.0 { ((value - low) / step) as usize } else { 0 };
+            let mut positive_at = guess.min(points);
+            while positive_at > 0 && !passes(value, positive_at - 1) {
+                positive_at -= 1;
+            }
+            while passes(value, positive_at) {
+                positive_at += 1;
+            }
+            let (row, column) = (index / map.grid.columns(), index % map.grid.columns());
+            let kind = if truth.full().get(row, column) { 2 } else { usize::from(truth.nonzero().get(row, column)) };
+            if let Some(count) = counts.get_mut(positive_at).and_then(|counts| counts.get_mut(kind)) {
+                *count += 1;
+            }
+        }
+        let mut running = [0usize; 3];
+        let mut ciou = vec![0.0; points];
+        for (value, count) in ciou.iter_mut().zip(counts.iter().skip(1)).rev() {
+            for (sum, count) in running.iter_mut().zip(count) {
+                *sum += count;
+            }
+            let [outside, half, full] = running;
+            *value = ratio(half + full, full, outside, truth);
+        }
+        Self { thresholds, ciou }
+    }
+
+    /// Threshold and cIoU of the best mask; `None` if every cIoU is NaN.
+    pub fn best(&self) -> Option<(f32, f64)> {
+        self.thresholds
+            .iter()
+            .copied()
+            .zip(self.ciou.iter().copied())
+            .filter(|(_, ciou)| !ciou.is_nan())
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+    }
+}
+
+/// The answer per clip and model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Verdict {
+    /// Something visible sounds, the model is confident, and its mask is right.
+    Hit,
+    /// Something visible sounds, the model is confident, and its mask is elsewhere.
+    Miss,
+    /// Nothing visible sounds and the model is confident.
+    FalseAlarm,
+    /// Something visible sounds and the model is not confident.
+    MissedDetection,
+    /// Nothing visible sounds and the model is not confident.
+    CorrectSilence,
+}
+
+impl Verdict {
+    /// The verdict of a clip that `sounds` (it has boxes): confident is `confidence >= confidence_threshold` (δ; every
+    /// map is confident where none is set), right is `ciou >= success`. A NaN is neither.
+    pub fn of(sounds: bool, ciou: f64, success: f64, confidence: f64, confidence_threshold: Option<f64>) -> Self {
+        let confident = confidence_threshold.is_none_or(|threshold| confidence >= threshold);
+        match (sounds, confident) {
+            (true, true) if ciou >= success => Self::Hit,
+            (true, true) => Self::Miss,
+            (true, false) => Self::MissedDetection,
+            (false, true) => Self::FalseAlarm,
+            (false, false) => Self::CorrectSilence,
+        }
+    }
+
+    /// Whether the model did what it should.
+    pub fn is_right(self) -> bool {
+        matches!(self, Self::Hit | Self::CorrectSilence)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::FalseAlarm => "false alarm",
+            Self::MissedDetection => "missed detection",
+            Self::CorrectSilence => "correct silence",
+        })
+    }
+}

@@ -1,0 +1,309 @@
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::heatmap::{Grid, Heatmap, Mixture, Normalization, Resampling, range};
+
+use super::{Binarization, Bitmap, ConfidenceRule, GroundTruthMap, Placement, Protocol};
+
+/// A heatmap as a protocol compares it with a threshold, on the protocol's grid over the whole stretched frame.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoreMap {
+    /// side × side values; NaN where the model does not see. Computed in double precision and rounded once; where
+    /// rounding would put a cell on the wrong side of the rule's own threshold, the cell is moved to the next number,
+    /// so that comparing these values with [`Binarized::threshold`] gives exactly the rule's mask.
+    pub grid: Grid,
+    /// Why the mask of this map may mean nothing.
+    pub degenerate: Option<Degenerate>,
+    /// The rule's own threshold, where it does not depend on a ground truth that was not given.
+    threshold: Option<f32>,
+}
+
+/// A map of which a protocol makes a mask that says nothing about where it is high. To be shown with the score.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Degenerate {
+    /// All cells hold one value: the mask is all or nothing, by the letter of the protocol's formula.
+    Constant,
+    /// More than half of the cells hold the smallest value.
+    TiedAtMinimum,
+    /// More than half of the cells hold the largest value.
+    TiedAtMaximum,
+    /// More than a tenth of the cells hold exactly the threshold, so > and ≥ give very different masks.
+    TiedAtThreshold,
+    /// The model gave values that are not numbers; their surroundings count as not seen.
+    NotFinite,
+    /// The model sees no part of the frame.
+    NothingSeen,
+}
+
+impl fmt::Display for Degenerate {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Constant => "the map is constant: it points nowhere, and its score is an accident of the rule",
+            Self::TiedAtMinimum => "more than half of the map is at its minimum: > and ≥ rules disagree about it",
+            Self::TiedAtMaximum => "more than half of the map is at its maximum: > and ≥ rules disagree about it",
+            Self::TiedAtThreshold => "many cells are exactly at the threshold: > and ≥ rules disagree about them",
+            Self::NotFinite => "the map holds values that are not numbers",
+            Self::NothingSeen => "the model sees no part of this frame",
+        })
+    }
+}
+
+/// The mask of a score map, and the comparison that makes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Binarized {
+    /// A cell is positive if its value in [`ScoreMap::grid`] is above this; NaN if no cell is.
+    pub threshold: f32,
+    /// `value > threshold` if true, `value >= threshold` if false.
+    pub strict: bool,
+    pub mask: Bitmap,
+    /// Number of positive cells.
+    pub positives: usize,
+}
+
+impl Binarized {
+    /// The mask of any grid by a comparison.
+    pub fn of(grid: &Grid, threshold: f32, strict: bool) -> Self {
+        let values = grid.values();
+        let mut mask = Bitmap::new(grid.rows());
+        for (word, cells) in mask.words_mut().iter_mut().zip(values.chunks(64)) {
+            *word = cells.iter().enumerate().fold(0, |word, (bit, &value)| {
+                let positive = if strict { value > threshold } else { value >= threshold };
+                word | u64::from(positive) << bit
+            });
+        }
+        let positives = mask.count();
+        Self { threshold, strict, mask, positives }
+    }
+}
+
+/// Buffers that are kept from one map to the next.
+#[derive(Default)]
+struct Workspace {
+    resampling: Option<Resampling>,
+    between: Vec<f64>,
+    values: Vec<f64>,
+    prior: Vec<f64>,
+    sorted: Vec<f64>,
+}
+
+thread_local! {
+    static WORKSPACE: RefCell<Workspace> = RefCell::default();
+}
+
+impl Protocol {
+    /// The heatmap as this protocol upsamples, places, mixes and normalizes it.
+    pub fn score_map(&self, heatmap: &Heatmap) -> ScoreMap {
+        self.score_map_against(heatmap, None)
+    }
+
+    /// As [`Protocol::score_map`], for a rule whose threshold depends on the ground truth.
+    pub fn score_map_against(&self, heatmap: &Heatmap, truth: Option<&GroundTruthMap>) -> ScoreMap {
+        WORKSPACE.with_borrow_mut(|workspace| {
+            let finite = workspace.fixed_range(self, heatmap);
+            let nominal = nominal_range(heatmap);
+            self.normalization.apply(&mut workspace.values, nominal);
+            let truth_cells = truth.map(GroundTruthMap::nonzero_cells);
+            let rule = workspace.rule_threshold(self.binarization, truth_cells);
+            let degenerate = if finite { workspace.degenerate(rule) } else { Some(Degenerate::NotFinite) };
+            let threshold = rule.map(|threshold| threshold as f32);
+            let values = workspace.values.iter().map(|&value| match rule {
+                Some(exact) => settled(value, exact, exact as f32),
+                None => value as f32,
+            });
+            let mut values = values;
+            let grid = Grid::from_fn(self.side, self.side, |_, _| values.next().unwrap_or(f32::NAN));
+            ScoreMap { grid, degenerate, threshold }
+        })
+    }
+
+    /// Which cells are positive: by the rule, or above `threshold_override` with the rule's comparison. An adaptive
+    /// rule without ground truth takes half of the cells.
+    pub fn binarize(
+        &self,
+        map: &ScoreMap,
+        truth: Option<&GroundTruthMap>,
+        threshold_override: Option<f32>,
+    ) -> Binarized {
+        let mut strict = self.binarization.is_strict();
+        let threshold = threshold_override.or(map.threshold).unwrap_or_else(|| {
+            let mut seen: Vec<f32> = map.grid.values().iter().copied().filter(|value| !value.is_nan()).collect();
+            let rank = rank_of(self.binarization, seen.len(), truth.map(GroundTruthMap::nonzero_cells));
+            if seen.is_empty() { f32::NAN } else { *seen.select_nth_unstable_by(rank, f32::total_cmp).1 }
+        });
+        if threshold_override.is_none() && self.binarization == Binarization::MedianGt && threshold >= 1.0 {
+            return Binarized::of(&map.grid, 1.0, false);
+        }
+        strict &= !threshold.is_nan();
+        Binarized::of(&map.grid, threshold, strict)
+    }
+
+    /// The score that something visible sounds, by the protocol's confidence rule. NaN if the model sees nothing.
+    pub fn confidence(&self, heatmap: &Heatmap) -> f64 {
+        match (self.confidence, heatmap.confidence) {
+            (ConfidenceRule::Own, Some(own)) => f64::from(own),
+            (ConfidenceRule::Peak, _) => f64::from(heatmap.values.range().1),
+            _ => WORKSPACE.with_borrow_mut(|workspace| {
+                workspace.fixed_range(self, heatmap);
+                Normalization::Nominal.apply(&mut workspace.values, nominal_range(heatmap));
+                workspace.top_quarter_mean()
+            }),
+        }
+    }
+}
+
+/// The range of the map that [`Workspace::fixed_range`] leaves.
+fn nominal_range(heatmap: &Heatmap) -> Option<[f64; 2]> {
+    match &heatmap.object_prior {
+        Some(_) => Some([0.0, 1.0]),
+        None => heatmap.nominal_range.map(|range| range.map(f64::from)),
+    }
+}
+
+/// `value` in single precision, on the same side of `rounded` (the threshold in single precision) as it is of the
+/// exact threshold.
+fn settled(value: f64, exact: f64, rounded: f32) -> f32 {
+    let nearest = value as f32;
+    if value > exact {
+        if nearest > rounded { nearest } else { rounded.next_up() }
+    } else if value < exact {
+        if nearest < rounded { nearest } else { rounded.next_down() }
+    } else if value == exact {
+        rounded
+    } else {
+        nearest
+    }
+}
+
+/// The rank (from 0) of the threshold among `seen` values.
+fn rank_of(rule: Binarization, seen: usize, truth_cells: Option<usize>) -> usize {
+    match (rule, truth_cells) {
+        (Binarization::Adaptive, Some(cells)) if cells > 0 => seen.saturating_sub(cells),
+        _ => seen / 2,
+    }
+    .min(seen.saturating_sub(1))
+}
+
+impl Workspace {
+    /// Leaves the upsampled, placed and mixed map in `values`, before normalization. False if the model gave values
+    /// that are not finite (they become NaN).
+    fn fixed_range(&mut self, protocol: &Protocol, heatmap: &Heatmap) -> bool {
+        let covered = match protocol.placement {
+            Placement::InFrame => {
+                let covers = heatmap.covers_fraction();
+                [covers.left, covers.top, covers.right, covers.bottom]
+            }
+            Placement::AsPublished => [0.0, 0.0, 1.0, 1.0],
+        };
+        let mut finite = self.upsample(protocol, &heatmap.values, covered);
+        let Some(prior) = &heatmap.object_prior else { return finite };
+        std::mem::swap(&mut self.values, &mut self.prior);
+        finite &= self.upsample(protocol, &prior.values, covered);
+        std::mem::swap(&mut self.values, &mut self.prior);
+        match prior.mixture {
+            Mixture::MinMax { alpha } => {
+                Normalization::MinMax.apply(&mut self.values, None);
+                Normalization::MinMax.apply(&mut self.prior, None);
+                self.mix(single(alpha));
+                Normalization::MinMax.apply(&mut self.values, None);
+            }
+            Mixture::FixedRange { alpha, object_full_scale } => {
+                let nominal = heatmap.nominal_range.map(|range| range.map(f64::from));
+                Normalization::Nominal.apply(&mut self.values, nominal);
+                Normalization::Range { low: 0.0, high: single(object_full_scale) }.apply(&mut self.prior, None);
+                self.mix(single(alpha));
+            }
+        }
+        finite
+    }
+
+    /// α · values + (1 − α) · prior.
+    fn mix(&mut self, alpha: f64) {
+        for (value, &prior) in self.values.iter_mut().zip(&self.prior) {
+            *value = alpha * *value + (1.0 - alpha) * prior;
+        }
+    }
+
+    fn upsample(&mut self, protocol: &Protocol, source: &Grid, covered: [f64; 4]) -> bool {
+        let (size, from) = ([protocol.side; 2], [source.rows(), source.columns()]);
+        let kept = self.resampling.take().filter(|kept| kept.is_for(protocol.kernel, from, size, covered));
+        let resampling = kept.unwrap_or_else(|| Resampling::new(protocol.kernel, from, size, covered));
+        let finite = source.values().iter().all(|value| value.is_finite());
+        if finite {
+            resampling.apply(source, &mut self.between, &mut self.values);
+        } else {
+            let cleaned = source.map(|value| if value.is_finite() { value } else { f32::NAN });
+            resampling.apply(&cleaned, &mut self.between, &mut self.values);
+        }
+        self.resampling = Some(resampling);
+        finite
+    }
+
+    /// The exact threshold of a rule on `values`; `None` if it depends on a ground truth that is not given.
+    fn rule_threshold(&mut self, rule: Binarization, truth_cells: Option<usize>) -> Option<f64> {
+        match rule {
+            Binarization::FixedGe(value) | Binarization::FixedGt(value) => Some(value),
+            Binarization::Sweep => Some(0.5),
+            Binarization::Peak(share) => Some(share * range(&self.values).1),
+            Binarization::Capped(value) => Some(self.ranked(|seen| rank_of(rule, seen, None)).max(value)),
+            Binarization::Adaptive => {
+                let cells = truth_cells?;
+                Some(self.ranked(|seen| rank_of(rule, seen, Some(cells))))
+            }
+            Binarization::MedianGt | Binarization::MedianGtBare | Binarization::MedianGe => {
+                Some(self.ranked(|seen| rank_of(rule, seen, None)))
+            }
+        }
+    }
+
+    /// The value of the rank that `rank` gives for the number of cells that are seen; NaN if there is none.
+    fn ranked(&mut self, rank: impl Fn(usize) -> usize) -> f64 {
+        self.sorted.clear();
+        self.sorted.extend(self.values.iter().copied().filter(|value| !value.is_nan()));
+        let rank = rank(self.sorted.len());
+        if self.sorted.is_empty() { f64::NAN } else { *self.sorted.select_nth_unstable_by(rank, f64::total_cmp).1 }
+    }
+
+    /// Mean of the largest quarter (rounded up) of the seen values.
+    fn top_quarter_mean(&mut self) -> f64 {
+        self.sorted.clear();
+        self.sorted.extend(self.values.iter().copied().filter(|value| !value.is_nan()));
+        let count = self.sorted.len().div_ceil(4);
+        if count == 0 {
+            return f64::NAN;
+        }
+        let first = self.sorted.len() - count;
+        self.sorted.select_nth_unstable_by(first, f64::total_cmp);
+        self.sorted.iter().skip(first).sum::<f64>() / count as f64
+    }
+
+    fn degenerate(&self, threshold: Option<f64>) -> Option<Degenerate> {
+        let (low, high) = range(&self.values);
+        let (mut seen, mut at_low, mut at_high, mut at_threshold) = (0usize, 0usize, 0usize, 0usize);
+        let threshold = threshold.unwrap_or(f64::NAN);
+        for &value in &self.values {
+            seen += usize::from(!value.is_nan());
+            at_low += usize::from(value == low);
+            at_high += usize::from(value == high);
+            at_threshold += usize::from(value == threshold);
+        }
+        if seen == 0 {
+            Some(Degenerate::NothingSeen)
+        } else if low == high {
+            Some(Degenerate::Constant)
+        } else if at_low * 2 > seen {
+            Some(Degenerate::TiedAtMinimum)
+        } else if at_high * 2 > seen {
+            Some(Degenerate::TiedAtMaximum)
+        } else if at_threshold * 10 > seen {
+            Some(Degenerate::TiedAtThreshold)
+        } else {
+            None
+        }
+    }
+}
+
+/// The double that the decimal in a checkpoint's or command's text means, not the nearest single's: 0.4, not
+/// 0.4000000059604645, which would shift every mixture.
+fn single(value: f32) -> f64 {
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
