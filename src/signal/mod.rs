@@ -4,9 +4,11 @@
 //! (`media`), which front end a model takes (`localizers`).
 
 mod resample;
+mod time_stretch;
 mod waveform;
 mod window;
 
 pub use resample::{Resampler, resample};
+pub use time_stretch::TimeStretch;
 pub use waveform::Waveform;
 pub use window::{AudioWindow, cut_inside, cut_repeating};
