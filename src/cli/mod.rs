@@ -1,1 +1,3 @@
 //! The commands of the program without a window.
+
+pub mod probe;
