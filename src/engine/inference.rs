@@ -1,0 +1,613 @@
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+
+use super::cache::ByteCache;
+use super::jobs::{Wake, panic_message};
+use super::pictures::PictureSource;
+use super::scoring::{FrameReadout, Scoring, ScoringKey};
+use super::sound::{Sound, SoundKey};
+use crate::heatmap::{Grid, Heatmap};
+use crate::localizers::{FrameInput, ImageFeatures, Localizer, Query, QueryEmbedding, WindowRule};
+use crate::metrics::ScoreMap;
+
+/// Tells opened clips apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClipKey(u64);
+
+/// Tells loaded models apart, also two of the same system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ModelKey(u64);
+
+static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
+
+/// An opened clip as the engine sees it.
+pub struct Material {
+    pub key: ClipKey,
+    /// Presentation time of every frame, in seconds of the clip's time.
+    pub frame_secs: Arc<[f64]>,
+    pub pictures: Arc<dyn PictureSource>,
+}
+
+impl Material {
+    pub fn new(frame_secs: Arc<[f64]>, pictures: Arc<dyn PictureSource>) -> Self {
+        Self { key: ClipKey(NEXT_KEY.fetch_add(1, Ordering::Relaxed)), frame_secs, pictures }
+    }
+}
+
+/// A loaded model.
+#[derive(Clone)]
+pub struct LoadedModel {
+    pub key: ModelKey,
+    pub localizer: Arc<dyn Localizer>,
+}
+
+impl LoadedModel {
+    pub fn new(localizer: Arc<dyn Localizer>) -> Self {
+        Self { key: ModelKey(NEXT_KEY.fetch_add(1, Ordering::Relaxed)), localizer }
+    }
+}
+
+/// What the window wants to know. The newest wish replaces the one before; what was computed for an older one stays
+/// in the cache under what it depends on, so nothing stale can be shown for something else.
+#[derive(Clone)]
+pub struct Wish {
+    pub material: Arc<Material>,
+    /// The frame on screen.
+    pub frame: usize,
+    /// Playing direction: neighbours on this side go first.
+    pub forwards: bool,
+    pub sound: Option<Arc<Sound>>,
+    pub text: Option<Arc<str>>,
+    pub rule: WindowRule,
+    pub models: Vec<LoadedModel>,
+    pub scoring: Arc<Scoring>,
+}
+
+/// One model's answer for one frame, scored.
+#[derive(Clone)]
+pub struct Localized {
+    pub frame: usize,
+    pub heatmap: Arc<Heatmap>,
+    pub score_map: Arc<ScoreMap>,
+    /// The score map's values, as the stage draws them.
+    pub grid: Arc<Grid>,
+    pub readout: FrameReadout,
+}
+
+/// How often each kind of work was really done; cache hits do not count.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub image_encodings: u64,
+    pub query_encodings: u64,
+    pub joins: u64,
+}
+
+/// How far the frames of the clip in view are localized and scored, all models together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Coverage {
+    pub done: usize,
+    pub wanted: usize,
+}
+
+/// The question a series of frames is answered for: everything but the frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct SeriesKey {
+    clip: ClipKey,
+    model: ModelKey,
+    /// `None` for a model whose answer does not depend on what it is asked.
+    question: Option<(SoundKey, WindowRule, u64)>,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum ResultKey {
+    Features { clip: ClipKey, model: ModelKey, frame: usize },
+    Embedding { model: ModelKey, sound: Option<SoundKey>, text: u64, start_bits: u64, length_bits: u64 },
+    Heatmap { series: SeriesKey, frame: usize },
+}
+
+#[derive(Clone)]
+enum Cached {
+    Features(ImageFeatures),
+    Embedding(QueryEmbedding),
+    Heatmap(Arc<Heatmap>),
+}
+
+/// One value a frame: what the timeline draws.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum LaneValue {
+    Waiting,
+    Scored(FrameReadout),
+    Failed,
+}
+
+struct Lane {
+    values: Vec<LaneValue>,
+    scored: usize,
+    last_use: u64,
+    version: u64,
+    /// Score maps of the frames that were on screen, the newest few.
+    shown: BTreeMap<usize, Arc<Localized>>,
+    shown_order: std::collections::VecDeque<usize>,
+}
+
+type LaneKey = (SeriesKey, ScoringKey);
+
+struct State {
+    wish: Option<Wish>,
+    /// Frames that workers are at, so that no two do the same.
+    claimed: HashSet<(ModelKey, usize)>,
+    cache: ByteCache<ResultKey, Cached>,
+    lanes: HashMap<LaneKey, Lane>,
+    failures: HashMap<ModelKey, Arc<str>>,
+    clock: u64,
+    stopping: bool,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    wake: Wake,
+    image_encodings: AtomicU64,
+    query_encodings: AtomicU64,
+    joins: AtomicU64,
+}
+
+/// The inference pool: turns the newest wish into heatmaps and scores, the frame on screen first, then its
+/// neighbours in playing direction, then the rest of the clip.
+pub struct Inference {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Score maps kept a lane: enough for the frame on screen and those just left.
+const SHOWN_KEPT: usize = 24;
+/// Lanes kept; beyond it the one longest unused goes.
+const LANES_KEPT: usize = 48;
+/// On clips with more frames than this only so many around the playhead are localized ahead.
+const AHEAD_FRAMES: usize = 3000;
+
+struct Task {
+    wish: Wish,
+    model: LoadedModel,
+    frame: usize,
+    /// For the screen: keep the score map.
+    shown: bool,
+}
+
+impl Inference {
+    /// A pool of `threads` workers (at least one) with `budget_bytes` for features, embeddings and heatmaps.
+    pub fn new(threads: usize, budget_bytes: usize, wake: Wake) -> Self {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State {
+                wish: None,
+                claimed: HashSet::new(),
+                cache: ByteCache::new(budget_bytes),
+                lanes: HashMap::new(),
+                failures: HashMap::new(),
+                clock: 0,
+                stopping: false,
+            }),
+            work: Condvar::new(),
+            wake,
+            image_encodings: AtomicU64::new(0),
+            query_encodings: AtomicU64::new(0),
+            joins: AtomicU64::new(0),
+        });
+        let threads = (0..threads.max(1))
+            .filter_map(|number| {
+                let shared = Arc::clone(&shared);
+                std::thread::Builder::new().name(format!("inference {number}")).spawn(move || work(&shared)).ok()
+            })
+            .collect();
+        Self { shared, threads }
+    }
+
+    /// Replaces what is wanted.
+    pub fn wish(&self, wish: Wish) {
+        let mut state = self.shared.lock();
+        state.wish = Some(wish);
+        drop(state);
+        self.shared.work.notify_all();
+    }
+
+    /// Wants nothing any more (no clip).
+    pub fn rest(&self) {
+        self.shared.lock().wish = None;
+    }
+
+    /// The answer of `model` for the wished frame, or for the nearest frame that has one. Compare
+    /// [`Localized::frame`] with the frame on screen before calling it current.
+    pub fn nearest(&self, model: ModelKey) -> Option<Arc<Localized>> {
+        let state = self.shared.lock();
+        let wish = state.wish.as_ref()?;
+        let lane = state.lanes.get(&lane_key(wish, model)?)?;
+        let after = lane.shown.range(wish.frame..).next();
+        let before = lane.shown.range(..wish.frame).next_back();
+        let nearest = match (before, after) {
+            (Some(before), Some(after)) if wish.frame - before.0 < after.0 - wish.frame => before,
+            (_, Some(after)) => after,
+            (Some(before), None) => before,
+            (None, None) => return None,
+        };
+        Some(Arc::clone(nearest.1))
+    }
+
+    /// Copies the lane of `model` into `values` when it changed since `version`; returns the version it has now.
+    pub fn lane(&self, model: ModelKey, version: u64, values: &mut Vec<LaneValue>) -> u64 {
+        let state = self.shared.lock();
+        let lane = state.wish.as_ref().and_then(|wish| state.lanes.get(&lane_key(wish, model)?));
+        match lane {
+            Some(lane) if lane.version != version => {
+                values.clone_from(&lane.values);
+                lane.version
+            }
+            Some(_) => version,
+            None => {
+                values.clear();
+                0
+            }
+        }
+    }
+
+    /// Why the model's last answer failed, if it did.
+    pub fn failure(&self, model: ModelKey) -> Option<Arc<str>> {
+        self.shared.lock().failures.get(&model).cloned()
+    }
+
+    pub fn coverage(&self) -> Coverage {
+        let state = self.shared.lock();
+        let Some(wish) = state.wish.as_ref() else { return Coverage { done: 0, wanted: 0 } };
+        let frames = reach(wish).len();
+        let mut coverage = Coverage { done: 0, wanted: 0 };
+        for model in &wish.models {
+            let Some(key) = lane_key(wish, model.key) else { continue };
+            coverage.wanted += frames;
+            coverage.done += state.lanes.get(&key).map_or(0, |lane| lane.scored.min(frames));
+        }
+        coverage
+    }
+
+    pub fn counts(&self) -> Counts {
+        Counts {
+            image_encodings: self.shared.image_encodings.load(Ordering::Relaxed),
+            query_encodings: self.shared.query_encodings.load(Ordering::Relaxed),
+            joins: self.shared.joins.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Bytes that cached results take, and their budget.
+    pub fn cache_bytes(&self) -> (usize, usize) {
+        let state = self.shared.lock();
+        (state.cache.used_bytes(), state.cache.budget_bytes())
+    }
+
+    /// Forgets everything that a removed model made.
+    pub fn forget_model(&self, model: ModelKey) {
+        let mut state = self.shared.lock();
+        state.cache.retain(|key| match key {
+            ResultKey::Features { model: own, .. } | ResultKey::Embedding { model: own, .. } => *own != model,
+            ResultKey::Heatmap { series, .. } => series.model != model,
+        });
+        state.lanes.retain(|(series, _), _| series.model != model);
+        state.failures.remove(&model);
+    }
+
+    /// Forgets everything of a closed clip.
+    pub fn forget_clip(&self, clip: ClipKey) {
+        let mut state = self.shared.lock();
+        state.cache.retain(|key| match key {
+            ResultKey::Features { clip: own, .. } => *own != clip,
+            ResultKey::Heatmap { series, .. } => series.clip != clip,
+            ResultKey::Embedding { .. } => true,
+        });
+        state.lanes.retain(|(series, _), _| series.clip != clip);
+    }
+}
+
+impl Drop for Inference {
+    fn drop(&mut self) {
+        self.shared.lock().stopping = true;
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    /// A worker's panic is caught before it can hold the lock, so a poisoned state is still whole.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn text_key(text: Option<&str>) -> u64 {
+    use std::hash::{Hash, Hasher};
+    let mut hasher = std::hash::DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
+fn series_key(wish: &Wish, model: &LoadedModel) -> Option<SeriesKey> {
+    let info = model.localizer.info();
+    let question = if !info.query_matters {
+        None
+    } else if let (true, Some(sound)) = (info.hears_sound(), &wish.sound) {
+        Some((sound.key, wish.rule, 0))
+    } else if let (true, Some(text)) = (info.reads_text, &wish.text) {
+        Some((SoundKey::none(), WindowRule::Follow, text_key(Some(text))))
+    } else {
+        return None;
+    };
+    Some(SeriesKey { clip: wish.material.key, model: model.key, question })
+}
+
+fn lane_key(wish: &Wish, model: ModelKey) -> Option<LaneKey> {
+    let model = wish.models.iter().find(|loaded| loaded.key == model)?;
+    Some((series_key(wish, model)?, wish.scoring.key()))
+}
+
+/// The frames that are worth localizing ahead of being looked at.
+fn reach(wish: &Wish) -> std::ops::Range<usize> {
+    let frames = wish.material.frame_secs.len();
+    if frames <= AHEAD_FRAMES {
+        return 0..frames;
+    }
+    let start = wish.frame.saturating_sub(AHEAD_FRAMES / 2).min(frames - AHEAD_FRAMES);
+    start..start + AHEAD_FRAMES
+}
+
+impl State {
+    fn lane(&mut self, key: LaneKey, frames: usize) -> &mut Lane {
+        self.clock += 1;
+        let clock = self.clock;
+        if !self.lanes.contains_key(&key) && self.lanes.len() >= LANES_KEPT {
+            let oldest = self.lanes.iter().min_by_key(|(_, lane)| lane.last_use).map(|(key, _)| *key);
+            oldest.and_then(|key| self.lanes.remove(&key));
+        }
+        let lane = self.lanes.entry(key).or_insert_with(|| Lane {
+            values: vec![LaneValue::Waiting; frames],
+            scored: 0,
+            last_use: clock,
+            version: clock,
+            shown: BTreeMap::new(),
+            shown_order: std::collections::VecDeque::new(),
+        });
+        lane.last_use = clock;
+        lane
+    }
+
+    /// The most wanted thing that nobody is at.
+    fn next_task(&mut self) -> Option<Task> {
+        let wish = self.wish.clone()?;
+        let frames = wish.material.frame_secs.len();
+        if wish.frame >= frames {
+            return None;
+        }
+        let models: Vec<(LoadedModel, LaneKey)> = wish
+            .models
+            .iter()
+            .filter_map(|model| Some((model.clone(), (series_key(&wish, model)?, wish.scoring.key()))))
+            .collect();
+
+        // The frame on screen: the model whose picture is most out of date first, so that none starves.
+        let mut stalest: Option<(usize, &LoadedModel)> = None;
+        for (model, key) in &models {
+            let frame = wish.frame;
+            let lane = self.lane(*key, frames);
+            let done = lane.shown.contains_key(&frame) || lane.values.get(frame) == Some(&LaneValue::Failed);
+            let distance = lane.shown.keys().map(|shown| shown.abs_diff(frame)).min().unwrap_or(usize::MAX);
+            if !done
+                && !self.claimed.contains(&(model.key, frame))
+                && stalest.is_none_or(|(farthest, _)| distance > farthest)
+            {
+                stalest = Some((distance, model));
+            }
+        }
+        if let Some((_, model)) = stalest {
+            return Some(self.claim(&wish, model.clone(), wish.frame, true));
+        }
+
+        let reach = reach(&wish);
+        let ahead = wish.frame..reach.end;
+        let behind = reach.start..wish.frame.min(reach.end);
+        let order: Box<dyn Iterator<Item = usize>> = if wish.forwards {
+            Box::new(ahead.chain(behind.rev()))
+        } else {
+            Box::new(behind.rev().chain(ahead))
+        };
+        let unfinished: Vec<&(LoadedModel, LaneKey)> = models
+            .iter()
+            .filter(|(_, key)| self.lanes.get(key).is_none_or(|lane| lane.scored < lane.values.len()))
+            .collect();
+        if unfinished.is_empty() {
+            return None;
+        }
+        for frame in order {
+            for (model, key) in &unfinished {
+                let waiting =
+                    self.lanes.get(key).is_some_and(|lane| lane.values.get(frame) == Some(&LaneValue::Waiting));
+                if waiting && !self.claimed.contains(&(model.key, frame)) {
+                    return Some(self.claim(&wish, model.clone(), frame, false));
+                }
+            }
+        }
+        None
+    }
+
+    fn claim(&mut self, wish: &Wish, model: LoadedModel, frame: usize, shown: bool) -> Task {
+        self.claimed.insert((model.key, frame));
+        Task { wish: wish.clone(), model, frame, shown }
+    }
+
+    fn finish(&mut self, task: &Task, outcome: Result<Localized, String>) {
+        self.claimed.remove(&(task.model.key, task.frame));
+        let Some(series) = series_key(&task.wish, &task.model) else { return };
+        if !task.wish.models.iter().any(|model| model.key == task.model.key) {
+            return;
+        }
+        let frames = task.wish.material.frame_secs.len();
+        let shown = task.shown || self.wish.as_ref().is_some_and(|wish| wish.frame == task.frame);
+        let (value, answer) = match outcome {
+            Ok(answer) => {
+                self.failures.remove(&task.model.key);
+                (LaneValue::Scored(answer.readout), Some(answer))
+            }
+            Err(message) => {
+                self.failures.insert(task.model.key, message.into());
+                (LaneValue::Failed, None)
+            }
+        };
+        let lane = self.lane((series, task.wish.scoring.key()), frames);
+        lane.version = lane.last_use;
+        if let Some(slot) = lane.values.get_mut(task.frame) {
+            if *slot == LaneValue::Waiting {
+                lane.scored += 1;
+            }
+            *slot = value;
+        }
+        if let (true, Some(answer)) = (shown, answer) {
+            lane.shown.insert(task.frame, Arc::new(answer));
+            lane.shown_order.retain(|frame| *frame != task.frame);
+            lane.shown_order.push_back(task.frame);
+            while lane.shown_order.len() > SHOWN_KEPT {
+                if let Some(oldest) = lane.shown_order.pop_front() {
+                    lane.shown.remove(&oldest);
+                }
+            }
+        }
+    }
+}
+
+fn work(shared: &Shared) {
+    loop {
+        let mut state = shared.lock();
+        let task = loop {
+            if state.stopping {
+                return;
+            }
+            match state.next_task() {
+                Some(task) => break task,
+                None => state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+            }
+        };
+        drop(state);
+        let outcome = catch_unwind(AssertUnwindSafe(|| shared.localize(&task)))
+            .unwrap_or_else(|panic| Err(format!("internal error: {}", panic_message(&*panic))));
+        shared.lock().finish(&task, outcome);
+        (shared.wake)();
+    }
+}
+
+impl Shared {
+    fn cached(&self, key: &ResultKey) -> Option<Cached> {
+        self.lock().cache.get(key)
+    }
+
+    fn store(&self, key: ResultKey, value: Cached, size_bytes: usize) {
+        self.lock().cache.insert(key, value, size_bytes);
+    }
+
+    fn localize(&self, task: &Task) -> Result<Localized, String> {
+        let series = series_key(&task.wish, &task.model).ok_or("the model has nothing to be asked with")?;
+        let key = ResultKey::Heatmap { series, frame: task.frame };
+        let heatmap = match self.cached(&key) {
+            Some(Cached::Heatmap(heatmap)) => heatmap,
+            _ => {
+                let heatmap = Arc::new(self.join(task)?);
+                let size_bytes = heatmap_bytes(&heatmap);
+                self.store(key, Cached::Heatmap(Arc::clone(&heatmap)), size_bytes);
+                heatmap
+            }
+        };
+        let (score_map, readout) = task.wish.scoring.score(task.frame, &heatmap);
+        let grid = Arc::new(score_map.grid.clone());
+        Ok(Localized { frame: task.frame, heatmap, score_map: Arc::new(score_map), grid, readout })
+    }
+
+    fn join(&self, task: &Task) -> Result<Heatmap, String> {
+        let features = self.features(task)?;
+        let embedding = self.embedding(task)?;
+        self.joins.fetch_add(1, Ordering::Relaxed);
+        task.model.localizer.join(&features, &embedding).map_err(|error| error.to_string())
+    }
+
+    fn features(&self, task: &Task) -> Result<ImageFeatures, String> {
+        let key =
+            ResultKey::Features { clip: task.wish.material.key, model: task.model.key, frame: task.frame };
+        if let Some(Cached::Features(features)) = self.cached(&key) {
+            return Ok(features);
+        }
+        let material = &task.wish.material;
+        let picture = material.pictures.picture(task.frame)?;
+        let next = if task.model.localizer.info().needs_next_frame && task.frame + 1 < material.frame_secs.len() {
+            Some(material.pictures.picture(task.frame + 1)?)
+        } else {
+            None
+        };
+        self.image_encodings.fetch_add(1, Ordering::Relaxed);
+        let features = task
+            .model
+            .localizer
+            .encode_image(&FrameInput { picture: &picture, next: next.as_deref(), index: task.frame })
+            .map_err(|error| error.to_string())?;
+        self.store(key, Cached::Features(features.clone()), features.size_bytes());
+        Ok(features)
+    }
+
+    fn embedding(&self, task: &Task) -> Result<QueryEmbedding, String> {
+        let info = task.model.localizer.info();
+        let localizer = &task.model.localizer;
+        let nothing_asked = "the model has nothing to be asked with";
+        let encode = |query: &Query| {
+            self.query_encodings.fetch_add(1, Ordering::Relaxed);
+            localizer.encode_query(query).map_err(|error| error.to_string())
+        };
+        let (key, embedding) = match (&info.hearing, &task.wish.sound, &task.wish.text) {
+            (Some(hearing), Some(sound), _) => {
+                let moment_secs = task.wish.material.frame_secs.get(task.frame).copied().unwrap_or(0.0);
+                let window = localizer.audio_window(task.wish.rule, moment_secs, sound.track.duration_secs());
+                let key = ResultKey::Embedding {
+                    model: task.model.key,
+                    sound: Some(sound.key),
+                    text: 0,
+                    start_bits: window.start_secs.to_bits(),
+                    length_bits: window.length_secs.to_bits(),
+                };
+                if let Some(Cached::Embedding(embedding)) = self.cached(&key) {
+                    return Ok(embedding);
+                }
+                let prepared = sound.prepared(hearing);
+                (key, encode(&Query::Sound { sound: &prepared, window })?)
+            }
+            (_, _, text) if info.reads_text || !info.query_matters => {
+                let text = text.as_deref().unwrap_or_default();
+                if text.is_empty() && info.query_matters {
+                    return Err(nothing_asked.into());
+                }
+                let key = ResultKey::Embedding {
+                    model: task.model.key,
+                    sound: None,
+                    text: text_key(Some(text)),
+                    start_bits: 0,
+                    length_bits: 0,
+                };
+                if let Some(Cached::Embedding(embedding)) = self.cached(&key) {
+                    return Ok(embedding);
+                }
+                (key, encode(&Query::Text(text))?)
+            }
+            _ => return Err(nothing_asked.into()),
+        };
+        self.store(key, Cached::Embedding(embedding.clone()), embedding.size_bytes());
+        Ok(embedding)
+    }
+}
+
+fn heatmap_bytes(heatmap: &Heatmap) -> usize {
+    let prior = heatmap.object_prior.as_ref().map_or(0, |prior| prior.values.values().len());
+    size_of::<Heatmap>() + (heatmap.values.values().len() + prior) * size_of::<f32>()
+}
