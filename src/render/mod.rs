@@ -1,4 +1,21 @@
 //! The wgpu side of the picture: video planes, heatmap overlays, spectrograms.
 //!
 //! Shaders live in `shaders/`. Nothing in here decides what is positive: it draws score maps and thresholds that
-//! `metrics` made, and a test holds the pixels to them.
+//! `metrics` made, and a test holds the pixels to them. A drawing is plain data ([`StageDraw`]); it becomes an egui
+//! paint callback, or pixels in memory through [`Offscreen`], by the same pipelines.
+
+mod colormap;
+mod offscreen;
+mod overlay;
+pub mod palette;
+mod picture;
+mod pipelines;
+mod stage;
+mod textures;
+mod uniforms;
+
+pub use colormap::Colormap;
+pub use offscreen::{Offscreen, RenderError, Rgba8Image};
+pub use overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay, OverlayStyle, Threshold};
+pub use picture::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
+pub use stage::{StageDraw, View, install};

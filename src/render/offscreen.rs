@@ -1,0 +1,215 @@
+//! Drawing into memory, without a window, through the pipelines of the window.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use eframe::wgpu;
+
+use super::stage::{StageDraw, StageRenderer, Target};
+use crate::geometry::Size;
+
+/// How long a picture may take. A software rasterizer under load is slow; a lost device never answers.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Why nothing was drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum RenderError {
+    #[error(
+        "no graphics adapter was found ({reason}). Without a graphics card a software one does: on Debian and Ubuntu, \
+         the packages libvulkan1 and mesa-vulkan-drivers"
+    )]
+    NoAdapter { reason: String },
+    #[error("the graphics adapter {adapter} gives no device: {reason}")]
+    NoDevice { adapter: String, reason: String },
+    #[error("a picture of {width}×{height} pixels is outside of what {adapter} can draw, 1 to {limit} a side")]
+    Size { width: u32, height: u32, limit: u32, adapter: String },
+    #[error("the graphics device {adapter} failed while drawing: {reason}")]
+    Device { adapter: String, reason: String },
+}
+
+/// Rows of red, green, blue and alpha from top to bottom, four bytes a pixel, alpha not premultiplied with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rgba8Image {
+    pub size: Size,
+    pub pixels: Vec<u8>,
+}
+
+impl Rgba8Image {
+    /// The pixel at a place, `None` outside.
+    pub fn pixel(&self, x: u32, y: u32) -> Option<[u8; 4]> {
+        if x >= self.size.width || y >= self.size.height {
+            return None;
+        }
+        let start = (y as usize * self.size.width as usize + x as usize) * 4;
+        self.pixels.get(start..start + 4)?.try_into().ok()
+    }
+}
+
+/// A graphics device of its own, for stills, video export and tests.
+pub struct Offscreen {
+    device: wgpu::Device,
+    queue: wgpu::Queue,
+    adapter: wgpu::AdapterInfo,
+    renderer: StageRenderer,
+}
+
+impl Offscreen {
+    /// Takes the adapter that `WGPU_BACKEND` and `WGPU_POWER_PREF` lead to, a software one if there is no other.
+    pub fn new() -> Result<Self, RenderError> {
+        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        let wanted = wgpu::RequestAdapterOptions {
+            power_preference: wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance),
+            ..Default::default()
+        };
+        let adapter = block_on(instance.request_adapter(&wanted))
+            .map_err(|error| RenderError::NoAdapter { reason: error.to_string() })?;
+        let info = adapter.get_info();
+        let limits = wgpu::Limits {
+            max_texture_dimension_2d: adapter.limits().max_texture_dimension_2d,
+            ..wgpu::Limits::downlevel_webgl2_defaults()
+        };
+        let descriptor =
+            wgpu::DeviceDescriptor { label: Some("offscreen"), required_limits: limits, ..Default::default() };
+        let (device, queue) = block_on(adapter.request_device(&descriptor))
+            .map_err(|error| RenderError::NoDevice { adapter: info.name.clone(), reason: error.to_string() })?;
+        let renderer = StageRenderer::new(&device, &queue, TARGET_FORMAT);
+        Ok(Self { device, queue, adapter: info, renderer })
+    }
+
+    /// Name and backend of the adapter that draws.
+    pub fn adapter_name(&self) -> String {
+        format!("{} ({})", self.adapter.name, self.adapter.backend)
+    }
+
+    /// Draws stages one over another on a plain background. One point of theirs is `pixels_per_point` pixels.
+    pub fn render(
+        &mut self,
+        stages: &[StageDraw],
+        size: Size,
+        pixels_per_point: f32,
+        background: [u8; 4],
+    ) -> Result<Rgba8Image, RenderError> {
+        let limit = self.device.limits().max_texture_dimension_2d;
+        if ![size.width, size.height].iter().all(|side| (1..=limit).contains(side)) {
+            let Size { width, height } = size;
+            return Err(RenderError::Size { width, height, limit, adapter: self.adapter_name() });
+        }
+        let texture = self.create_target(size);
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let target = Target { size_px: [size.width, size.height], pixels_per_point };
+        let prepared: Vec<_> =
+            stages.iter().map(|stage| self.renderer.prepare(&self.device, &self.queue, stage, target)).collect();
+
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let alpha = f64::from(background[3]) / 255.0;
+        let [red, green, blue] = [0, 1, 2].map(|channel| f64::from(background[channel]) / 255.0 * alpha);
+        {
+            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+                label: Some("offscreen"),
+                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                    view: &view,
+                    depth_slice: None,
+                    resolve_target: None,
+                    ops: wgpu::Operations {
+                        load: wgpu::LoadOp::Clear(wgpu::Color { r: red, g: green, b: blue, a: alpha }),
+                        store: wgpu::StoreOp::Store,
+                    },
+                })],
+                ..Default::default()
+            });
+            for stage in &prepared {
+                self.renderer.paint(stage, &mut pass);
+            }
+        }
+        self.read_back(encoder, &texture, size)
+    }
+
+    fn create_target(&self, size: Size) -> wgpu::Texture {
+        self.device.create_texture(&wgpu::TextureDescriptor {
+            label: Some("offscreen target"),
+            size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
+            mip_level_count: 1,
+            sample_count: 1,
+            dimension: wgpu::TextureDimension::D2,
+            format: TARGET_FORMAT,
+            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
+            view_formats: &[],
+        })
+    }
+
+    /// Submits what is encoded and waits for the pixels of `texture`.
+    fn read_back(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        texture: &wgpu::Texture,
+        size: Size,
+    ) -> Result<Rgba8Image, RenderError> {
+        let failed = |reason: String| RenderError::Device { adapter: self.adapter_name(), reason };
+        let row_bytes = size.width * 4;
+        let padded_row_bytes = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
+        let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("offscreen pixels"),
+            size: u64::from(padded_row_bytes) * u64::from(size.height),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        encoder.copy_texture_to_buffer(
+            texture.as_image_copy(),
+            wgpu::TexelCopyBufferInfo {
+                buffer: &buffer,
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(padded_row_bytes),
+                    rows_per_image: None,
+                },
+            },
+            texture.size(),
+        );
+        let submission = self.queue.submit([encoder.finish()]);
+        let (sender, mapped) = mpsc::channel();
+        buffer.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
+        self.device
+            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) })
+            .map_err(|error| failed(error.to_string()))?;
+        mapped
+            .recv_timeout(PATIENCE)
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))?;
+        let bytes = buffer.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+        let mut pixels = Vec::with_capacity(row_bytes as usize * size.height as usize);
+        for row in bytes.chunks_exact(padded_row_bytes as usize) {
+            pixels.extend_from_slice(&row[..row_bytes as usize]);
+        }
+        undo_premultiplication(&mut pixels);
+        Ok(Rgba8Image { size, pixels })
+    }
+}
+
+/// Without sRGB conversion: colours are sRGB codes all the way, and blended as such, as egui does.
+const TARGET_FORMAT: wgpu::TextureFormat = wgpu::TextureFormat::Rgba8Unorm;
+
+fn undo_premultiplication(pixels: &mut [u8]) {
+    for pixel in pixels.chunks_exact_mut(4) {
+        let alpha = u32::from(pixel[3]);
+        if alpha != 0 && alpha != 255 {
+            for channel in &mut pixel[..3] {
+                *channel = ((u32::from(*channel) * 255 + alpha / 2) / alpha).min(255) as u8;
+            }
+        }
+    }
+}
+
+/// wgpu's futures are ready at once outside of browsers.
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let mut future = pin!(future);
+    let mut context = Context::from_waker(Waker::noop());
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
+            return value;
+        }
+        std::thread::yield_now();
+    }
+}

@@ -1,0 +1,198 @@
+//! What the picture shader needs to know about a decoded frame: the colour matrix, chroma siting, orientation.
+
+use super::uniforms::{PictureUniform, PlacementUniform};
+use crate::geometry::Size;
+
+/// A decoded picture: its planes as they came from the decoder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Size of the decoded picture in samples, before rotation and pixel aspect.
+    pub size: Size,
+    pub layout: PlaneLayout,
+    /// Significant bits of a sample; above 8 a sample takes two bytes, native-endian, in the low bits.
+    pub bits: u8,
+    /// One plane for grey; Y, U, V for luma and chroma; green, blue, red for RGB.
+    pub planes: Vec<Plane>,
+    pub color: ColorDescription,
+    pub orientation: Orientation,
+}
+
+/// One plane of samples without padding between rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plane {
+    pub width: u32,
+    pub height: u32,
+    pub bytes: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PlaneLayout {
+    Gray,
+    Yuv { log2_x: u8, log2_y: u8 },
+    /// Green, blue, red.
+    Gbr,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Matrix {
+    Bt601,
+    Bt709,
+    Bt2020,
+}
+
+impl Matrix {
+    /// Weights of red and blue in luma (ITU-T H.273, table 4).
+    pub fn red_blue_weights(self) -> (f32, f32) {
+        match self {
+            Self::Bt709 => (0.2126, 0.0722),
+            Self::Bt601 => (0.299, 0.114),
+            Self::Bt2020 => (0.2627, 0.0593),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Range {
+    Limited,
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChromaSiting {
+    Left,
+    Center,
+    TopLeft,
+}
+
+impl ChromaSiting {
+    pub fn position(self) -> (f32, f32) {
+        match self {
+            Self::Left => (0.0, 0.5),
+            Self::Center => (0.5, 0.5),
+            Self::TopLeft => (0.0, 0.0),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ColorDescription {
+    pub matrix: Matrix,
+    pub range: Range,
+    pub siting: ChromaSiting,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Orientation {
+    pub quarter_turns: u8,
+    pub mirrored: bool,
+}
+
+impl Orientation {
+    pub fn swaps_sides(self) -> bool {
+        self.quarter_turns % 2 == 1
+    }
+}
+
+impl Frame {
+    pub fn sample_bytes(&self) -> usize {
+        if self.bits > 8 { 2 } else { 1 }
+    }
+}
+
+/// What the picture shader is told about `frame`.
+pub(super) fn picture_uniform(frame: &Frame, placement: PlacementUniform, nearest: bool) -> PictureUniform {
+    let (log2_x, log2_y) = match frame.layout {
+        PlaneLayout::Yuv { log2_x, log2_y } => (log2_x.min(4), log2_y.min(4)),
+        PlaneLayout::Gray | PlaneLayout::Gbr => (0, 0),
+    };
+    let (right, down) = frame.color.siting.position();
+    let chroma_scale = [log2_x, log2_y].map(|log2| 1.0 / f32::from(1u16 << log2));
+    // The first chroma sample's centre, texel 0.5 of its plane, lies `position` of the way from the first to the last
+    // luma sample's centre of its block.
+    let offset = |scale: f32, position: f32| 0.5 - 0.5 * scale - position * (1.0 - scale);
+    let chroma_offset = [offset(chroma_scale[0], right), offset(chroma_scale[1], down)];
+    let (mut source_u, source_v) = match frame.orientation.quarter_turns % 4 {
+        0 => ([1.0, 0.0, 0.0, 0.0], [0.0, 1.0, 0.0, 0.0]),
+        1 => ([0.0, 1.0, 0.0, 0.0], [-1.0, 0.0, 1.0, 0.0]),
+        2 => ([-1.0, 0.0, 1.0, 0.0], [0.0, -1.0, 1.0, 0.0]),
+        _ => ([0.0, -1.0, 1.0, 0.0], [1.0, 0.0, 0.0, 0.0]),
+    };
+    if frame.orientation.mirrored {
+        source_u = [-source_u[0], -source_u[1], 1.0 - source_u[2], 0.0];
+    }
+    let size = [frame.size.width as f32, frame.size.height as f32];
+    let [left, top, right, bottom] = placement.frame_rect;
+    let shown = [(right - left).abs().max(1e-3), (bottom - top).abs().max(1e-3)];
+    let shown = if frame.orientation.swaps_sides() { [shown[1], shown[0]] } else { shown };
+    PictureUniform {
+        placement,
+        rgb_from_codes: rgb_from_codes(frame.layout, frame.bits, frame.color),
+        source_u,
+        source_v,
+        size,
+        footprint: [size[0] / shown[0], size[1] / shown[1]],
+        chroma_scale,
+        chroma_offset,
+        code_from_sample: if frame.sample_bytes() == 2 { [255.0, 65280.0] } else { [255.0, 0.0] },
+        three_planes: u32::from(frame.layout != PlaneLayout::Gray),
+        nearest: u32::from(nearest),
+    }
+}
+
+/// Rows (red, green, blue) of the affine map from three codes and 1 to colours in 0..1; ITU-T H.273, section 8.3.
+fn rgb_from_codes(layout: PlaneLayout, bits: u8, color: ColorDescription) -> [[f32; 4]; 3] {
+    let bits = u32::from(bits.clamp(8, 16));
+    let step = f64::from(1u32 << (bits - 8));
+    let top_code = f64::from((1u32 << bits) - 1);
+    let (black, luma_extent, chroma_extent) = match color.range {
+        Range::Limited => (16.0 * step, 219.0 * step, 224.0 * step),
+        Range::Full => (0.0, top_code, top_code),
+    };
+    let scale = 1.0 / luma_extent;
+    let offset = -black / luma_extent;
+    let rows = match layout {
+        PlaneLayout::Gray => [[scale, 0.0, 0.0, offset]; 3],
+        PlaneLayout::Gbr => [[0.0, 0.0, scale, offset], [scale, 0.0, 0.0, offset], [0.0, scale, 0.0, offset]],
+        PlaneLayout::Yuv { .. } => {
+            let (red, blue) = color.matrix.red_blue_weights();
+            let (red, blue) = (f64::from(red), f64::from(blue));
+            let green = 1.0 - red - blue;
+            let neutral = 128.0 * step;
+            let row = |of_u: f64, of_v: f64| {
+                let (of_u, of_v) = (of_u / chroma_extent, of_v / chroma_extent);
+                [scale, of_u, of_v, offset - neutral * (of_u + of_v)]
+            };
+            [
+                row(0.0, 2.0 * (1.0 - red)),
+                row(-2.0 * (1.0 - blue) * blue / green, -2.0 * (1.0 - red) * red / green),
+                row(2.0 * (1.0 - blue), 0.0),
+            ]
+        }
+    };
+    rows.map(|row| row.map(|weight| weight as f32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn black_white_and_a_primary_of_limited_codes() {
+        let color = ColorDescription { matrix: Matrix::Bt709, range: Range::Limited, siting: ChromaSiting::Left };
+        for (bits, step) in [(8, 1.0), (10, 4.0), (12, 16.0), (16, 256.0)] {
+            let rows = rgb_from_codes(PlaneLayout::Yuv { log2_x: 1, log2_y: 1 }, bits, color);
+            for (codes, expected) in [
+                ([16.0, 128.0, 128.0], [0.0, 0.0, 0.0]),
+                ([235.0, 128.0, 128.0], [1.0, 1.0, 1.0]),
+                // 75 % red of the BT.709 colour bars.
+                ([51.0, 109.0, 212.0], [0.75, 0.0, 0.0]),
+            ] {
+                let [y, u, v] = codes.map(|code: f32| code * step);
+                let got = rows.map(|row| row[0] * y + row[1] * u + row[2] * v + row[3]);
+                for channel in 0..3 {
+                    assert!((got[channel] - expected[channel]).abs() < 6e-3, "{bits} bits: {codes:?} gives {got:?}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,267 @@
+//! The render pipelines, one for each WGSL file, and the layouts that they share.
+
+use std::sync::Arc;
+
+use eframe::wgpu;
+
+use super::colormap::Colormap;
+use super::textures::{create_texture, write_texture};
+use super::uniforms::SLOT_BYTES;
+
+const PLACEMENT: &str = include_str!("../../shaders/placement.wgsl");
+const CELLS: &str = include_str!("../../shaders/cells.wgsl");
+const PICTURE: &str = include_str!("../../shaders/picture.wgsl");
+const OVERLAY: &str = include_str!("../../shaders/overlay.wgsl");
+const DIFFERENCE: &str = include_str!("../../shaders/difference.wgsl");
+const AGREEMENT: &str = include_str!("../../shaders/agreement.wgsl");
+
+/// Which pipeline a draw goes through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PipelineKind {
+    Picture,
+    OverlayFill,
+    OverlayContour,
+    Difference,
+    Agreement,
+}
+
+pub(super) struct Pipelines {
+    picture: wgpu::RenderPipeline,
+    overlay_fill: wgpu::RenderPipeline,
+    overlay_contour: wgpu::RenderPipeline,
+    difference: wgpu::RenderPipeline,
+    agreement: wgpu::RenderPipeline,
+    uniform_layout: wgpu::BindGroupLayout,
+    planes_layout: wgpu::BindGroupLayout,
+    maps_layout: wgpu::BindGroupLayout,
+    bilinear: wgpu::Sampler,
+    colormaps: wgpu::TextureView,
+}
+
+impl Pipelines {
+    /// `target_format` should be a format without sRGB conversion: all colours here are sRGB codes, as egui's.
+    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, target_format: wgpu::TextureFormat) -> Self {
+        let uniform_layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: Some("stage uniforms"),
+            entries: &[wgpu::BindGroupLayoutEntry {
+                binding: 0,
+                visibility: wgpu::ShaderStages::VERTEX_FRAGMENT,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Uniform,
+                    has_dynamic_offset: true,
+                    min_binding_size: wgpu::BufferSize::new(SLOT_BYTES),
+                },
+                count: None,
+            }],
+        });
+        let filterable = wgpu::TextureSampleType::Float { filterable: true };
+        let planes_layout = textures_layout(device, "picture planes", [filterable; 3]);
+        let maps_layout = textures_layout(
+            device,
+            "score maps",
+            [wgpu::TextureSampleType::Uint, wgpu::TextureSampleType::Uint, filterable],
+        );
+        let build = |label: &str, sources: &[&str], entry: &str, textures: &wgpu::BindGroupLayout| {
+            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(label),
+                source: wgpu::ShaderSource::Wgsl(sources.concat().into()),
+            });
+            create_pipeline(device, label, &module, entry, [&uniform_layout, textures], target_format)
+        };
+        let overlay = [PLACEMENT, CELLS, OVERLAY];
+        let picture = build("picture", &[PLACEMENT, PICTURE], "fragment", &planes_layout);
+        let overlay_fill = build("overlay fill", &overlay, "fill", &maps_layout);
+        let overlay_contour = build("overlay contour", &overlay, "contour", &maps_layout);
+        let difference = build("difference", &[PLACEMENT, CELLS, DIFFERENCE], "fragment", &maps_layout);
+        let agreement = build("agreement", &[PLACEMENT, CELLS, AGREEMENT], "fragment", &maps_layout);
+
+        let (atlas_size, atlas) = Colormap::atlas();
+        let colormaps = create_texture(
+            device,
+            "colour maps",
+            [atlas_size.width, atlas_size.height],
+            wgpu::TextureFormat::Rgba8Unorm,
+        );
+        write_texture(queue, &colormaps, 4, &atlas);
+        let bilinear = device.create_sampler(&wgpu::SamplerDescriptor {
+            label: Some("bilinear"),
+            mag_filter: wgpu::FilterMode::Linear,
+            min_filter: wgpu::FilterMode::Linear,
+            ..Default::default()
+        });
+        Self {
+            picture,
+            overlay_fill,
+            overlay_contour,
+            difference,
+            agreement,
+            uniform_layout,
+            planes_layout,
+            maps_layout,
+            bilinear,
+            colormaps: colormaps.create_view(&wgpu::TextureViewDescriptor::default()),
+        }
+    }
+
+    pub(super) fn get(&self, kind: PipelineKind) -> &wgpu::RenderPipeline {
+        match kind {
+            PipelineKind::Picture => &self.picture,
+            PipelineKind::OverlayFill => &self.overlay_fill,
+            PipelineKind::OverlayContour => &self.overlay_contour,
+            PipelineKind::Difference => &self.difference,
+            PipelineKind::Agreement => &self.agreement,
+        }
+    }
+
+    pub(super) fn bind_planes(&self, device: &wgpu::Device, planes: [&wgpu::TextureView; 3]) -> wgpu::BindGroup {
+        self.bind_textures(device, &self.planes_layout, planes)
+    }
+
+    pub(super) fn bind_maps(&self, device: &wgpu::Device, maps: [&wgpu::TextureView; 2]) -> wgpu::BindGroup {
+        self.bind_textures(device, &self.maps_layout, [maps[0], maps[1], &self.colormaps])
+    }
+
+    fn bind_textures(
+        &self,
+        device: &wgpu::Device,
+        layout: &wgpu::BindGroupLayout,
+        views: [&wgpu::TextureView; 3],
+    ) -> wgpu::BindGroup {
+        let texture =
+            |binding: usize| wgpu::BindGroupEntry { binding: binding as u32, resource: wgpu::BindingResource::TextureView(views[binding]) };
+        device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout,
+            entries: &[
+                texture(0),
+                texture(1),
+                texture(2),
+                wgpu::BindGroupEntry { binding: 3, resource: wgpu::BindingResource::Sampler(&self.bilinear) },
+            ],
+        })
+    }
+
+    /// Room for the uniforms of `slots` draws.
+    pub(super) fn create_uniforms(&self, device: &wgpu::Device, slots: u64) -> UniformBlock {
+        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("stage uniforms"),
+            size: slots * SLOT_BYTES,
+            usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some("stage uniforms"),
+            layout: &self.uniform_layout,
+            entries: &[wgpu::BindGroupEntry {
+                binding: 0,
+                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+                    buffer: &buffer,
+                    offset: 0,
+                    size: wgpu::BufferSize::new(SLOT_BYTES),
+                }),
+            }],
+        });
+        UniformBlock { buffer, bind_group, slots }
+    }
+}
+
+/// Uniforms of the draws of one stage, [`SLOT_BYTES`] apart.
+pub(super) struct UniformBlock {
+    pub buffer: wgpu::Buffer,
+    pub bind_group: wgpu::BindGroup,
+    pub slots: u64,
+}
+
+/// Uniform blocks that are used again once the frame that they belonged to is gone.
+#[derive(Default)]
+pub(super) struct UniformPool {
+    blocks: Vec<Arc<UniformBlock>>,
+}
+
+impl UniformPool {
+    pub(super) fn take(&mut self, device: &wgpu::Device, pipelines: &Pipelines, slots: u64) -> Arc<UniformBlock> {
+        let free = self.blocks.iter().find(|block| block.slots >= slots && Arc::strong_count(block) == 1);
+        if let Some(block) = free {
+            return block.clone();
+        }
+        let block = Arc::new(pipelines.create_uniforms(device, slots.next_multiple_of(8)));
+        self.blocks.retain(|block| Arc::strong_count(block) > 1);
+        self.blocks.push(block.clone());
+        block
+    }
+}
+
+fn textures_layout(
+    device: &wgpu::Device,
+    label: &str,
+    sample_types: [wgpu::TextureSampleType; 3],
+) -> wgpu::BindGroupLayout {
+    let texture = |binding: usize| wgpu::BindGroupLayoutEntry {
+        binding: binding as u32,
+        visibility: wgpu::ShaderStages::FRAGMENT,
+        ty: wgpu::BindingType::Texture {
+            sample_type: sample_types[binding],
+            view_dimension: wgpu::TextureViewDimension::D2,
+            multisampled: false,
+        },
+        count: None,
+    };
+    device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+        label: Some(label),
+        entries: &[
+            texture(0),
+            texture(1),
+            texture(2),
+            wgpu::BindGroupLayoutEntry {
+                binding: 3,
+                visibility: wgpu::ShaderStages::FRAGMENT,
+                ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
+                count: None,
+            },
+        ],
+    })
+}
+
+/// A pipeline that draws a strip of four vertices and blends premultiplied colours, as egui does.
+fn create_pipeline(
+    device: &wgpu::Device,
+    label: &str,
+    module: &wgpu::ShaderModule,
+    fragment_entry: &str,
+    layouts: [&wgpu::BindGroupLayout; 2],
+    target_format: wgpu::TextureFormat,
+) -> wgpu::RenderPipeline {
+    let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+        label: Some(label),
+        bind_group_layouts: &layouts.map(Some),
+        immediate_size: 0,
+    });
+    device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+        label: Some(label),
+        layout: Some(&layout),
+        vertex: wgpu::VertexState {
+            module,
+            entry_point: Some("vertex"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            buffers: &[],
+        },
+        primitive: wgpu::PrimitiveState {
+            topology: wgpu::PrimitiveTopology::TriangleStrip,
+            ..Default::default()
+        },
+        depth_stencil: None,
+        multisample: wgpu::MultisampleState::default(),
+        fragment: Some(wgpu::FragmentState {
+            module,
+            entry_point: Some(fragment_entry),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            targets: &[Some(wgpu::ColorTargetState {
+                format: target_format,
+                blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),
+                write_mask: wgpu::ColorWrites::ALL,
+            })],
+        }),
+        multiview_mask: None,
+        cache: None,
+    })
+}

@@ -1,0 +1,163 @@
+//! What the shaders' uniform structs look like in memory. Field for field as in the WGSL files.
+
+use bytemuck::{Pod, Zeroable};
+
+use super::overlay::Threshold;
+
+/// Bytes that one draw takes in the uniform buffer: the largest struct, rounded up to the offset alignment that every
+/// adapter allows.
+pub(super) const SLOT_BYTES: u64 = 256;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct PlacementUniform {
+    pub frame_rect: [f32; 4],
+    pub clip_rect: [f32; 4],
+    pub target_size: [f32; 2],
+    pub pixels_per_point: f32,
+    pub reserved: f32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct RuleUniform {
+    pub threshold_key: u32,
+    pub strict: u32,
+    pub present: u32,
+    pub reserved: u32,
+}
+
+impl RuleUniform {
+    pub(super) fn new(threshold: Option<Threshold>) -> Self {
+        // Nothing compares with NaN: no cell is positive.
+        let Some(threshold) = threshold.filter(|threshold| !threshold.value.is_nan()) else { return Self::zeroed() };
+        Self {
+            threshold_key: order_key(threshold.value),
+            strict: u32::from(threshold.strict),
+            present: 1,
+            reserved: 0,
+        }
+    }
+}
+
+/// Unsigned integers in the order of the floats they come from; both zeros are one. `order_key` of cells.wgsl.
+fn order_key(value: f32) -> u32 {
+    let bits = value.to_bits();
+    if value == 0.0 {
+        0x8000_0000
+    } else if value.is_sign_negative() {
+        !bits
+    } else {
+        bits | 0x8000_0000
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct PictureUniform {
+    pub placement: PlacementUniform,
+    pub rgb_from_codes: [[f32; 4]; 3],
+    pub source_u: [f32; 4],
+    pub source_v: [f32; 4],
+    pub size: [f32; 2],
+    pub footprint: [f32; 2],
+    pub chroma_scale: [f32; 2],
+    pub chroma_offset: [f32; 2],
+    pub code_from_sample: [f32; 2],
+    pub three_planes: u32,
+    pub nearest: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct OverlayUniform {
+    pub placement: PlacementUniform,
+    pub rule: RuleUniform,
+    pub tint: [f32; 4],
+    pub casing: [f32; 4],
+    pub threshold: f32,
+    pub range_low: f32,
+    pub range_scale: f32,
+    pub alpha_floor: f32,
+    pub alpha_power: f32,
+    pub outside: f32,
+    pub colormap_v: f32,
+    pub contour_width: f32,
+    pub casing_width: f32,
+    pub smooth_colours: u32,
+    pub smooth_edge: u32,
+    pub hatch: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct DifferenceUniform {
+    pub placement: PlacementUniform,
+    pub first_colour: [f32; 4],
+    pub second_colour: [f32; 4],
+    pub first_low: f32,
+    pub first_scale: f32,
+    pub second_low: f32,
+    pub second_scale: f32,
+    pub alpha_floor: f32,
+    pub alpha_full: f32,
+    pub smooth_colours: u32,
+    pub hatch: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct AgreementUniform {
+    pub placement: PlacementUniform,
+    pub rule: RuleUniform,
+    pub true_positive: [f32; 4],
+    pub false_positive: [f32; 4],
+    pub false_negative: [f32; 4],
+    pub hatch: u32,
+    pub patterns: u32,
+    pub edge_width: f32,
+    pub reserved: u32,
+}
+
+/// sRGB bytes and an opacity as the shaders take colours.
+pub(super) fn colour_with_alpha(colour: [u8; 3], alpha: f32) -> [f32; 4] {
+    let [red, green, blue] = colour.map(|code| f32::from(code) / 255.0);
+    [red, green, blue, alpha]
+}
+
+/// `value * scale` after subtracting the range's low end is 0..1; a range without extent maps everything to 0.
+pub(super) fn range_scale(range: [f32; 2]) -> f32 {
+    let extent = range[1] - range[0];
+    if extent.is_finite() && extent > 0.0 { 1.0 / extent } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn keys_are_in_the_order_of_the_floats(a in any::<f32>(), b in any::<f32>()) {
+            prop_assert_eq!(order_key(a) > order_key(b), a > b);
+            prop_assert_eq!(order_key(a) >= order_key(b), a >= b);
+        }
+    }
+
+    #[test]
+    fn zeros_are_equal_and_nan_thresholds_have_no_positive_cells() {
+        assert_eq!(order_key(0.0), order_key(-0.0));
+        assert_eq!(RuleUniform::new(Some(Threshold { value: f32::NAN, strict: false })).present, 0);
+    }
+
+    #[test]
+    fn every_struct_fits_its_slot() {
+        let sizes = [
+            size_of::<PictureUniform>(),
+            size_of::<OverlayUniform>(),
+            size_of::<DifferenceUniform>(),
+            size_of::<AgreementUniform>(),
+        ];
+        assert_eq!(sizes, [176, 144, 112, 128]);
+    }
+}
