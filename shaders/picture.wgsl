@@ -23,6 +23,11 @@ struct Picture {
     three_planes: u32,
     // 1: every sample a crisp rectangle.
     nearest: u32,
+    // Samples of the uploaded planes per sample of the stored ones: 1 but for pictures larger than a texture can be.
+    shrink: f32,
+    reserved_0: f32,
+    reserved_1: f32,
+    reserved_2: f32,
 };
 
 @group(0) @binding(0) var<uniform> picture: Picture;
@@ -38,13 +43,13 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 
 // Mean of the texels under a pixel: bilinear taps no further than two texels apart.
 fn box_sample(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> vec4<f32> {
-    let size = vec2<f32>(textureDimensions(plane));
+    let unit_from_texel = picture.shrink / vec2<f32>(textureDimensions(plane));
     let taps = clamp(ceil(footprint * 0.5 + 0.25), vec2<f32>(1.0), vec2<f32>(6.0));
     var sum = vec4<f32>(0.0);
     for (var down = 0.0; down < taps.y; down += 1.0) {
         for (var right = 0.0; right < taps.x; right += 1.0) {
             let offset = (vec2<f32>(right, down) + 0.5) / taps - 0.5;
-            sum += textureSampleLevel(plane, bilinear, (texel + offset * footprint) / size, 0.0);
+            sum += textureSampleLevel(plane, bilinear, (texel + offset * footprint) * unit_from_texel, 0.0);
         }
     }
     return sum / (taps.x * taps.y);

@@ -150,9 +150,8 @@ fn as_json(
             "end_secs": table.map(|table| table.end_secs()),
         })
     });
-    let audio = media
-        .audio()
-        .map(|audio| json!({ "codec": audio.codec, "rate": audio.rate, "channels": audio.channels }));
+    let audio =
+        media.audio().map(|audio| json!({ "codec": audio.codec, "rate": audio.rate, "channels": audio.channels }));
     let mut answer = json!({
         "path": media.path(), "container": media.container(), "still": media.is_still(),
         "duration_secs": media.duration_secs(), "video": video, "audio": audio,

@@ -17,5 +17,4 @@ mod uniforms;
 pub use colormap::Colormap;
 pub use offscreen::{Offscreen, RenderError, Rgba8Image};
 pub use overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay, OverlayStyle, Threshold};
-pub use picture::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
 pub use stage::{StageDraw, View, install};

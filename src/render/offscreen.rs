@@ -84,6 +84,11 @@ impl Offscreen {
         format!("{} ({})", self.adapter.name, self.adapter.backend)
     }
 
+    /// Bytes of graphics memory that the pictures and maps shown lately take.
+    pub fn texture_bytes(&self) -> u64 {
+        self.renderer.used_bytes()
+    }
+
     /// Draws stages one over another on a plain background. One point of theirs is `pixels_per_point` pixels.
     pub fn render(
         &mut self,

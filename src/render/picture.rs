@@ -1,106 +1,15 @@
 //! What the picture shader needs to know about a decoded frame: the colour matrix, chroma siting, orientation.
 
 use super::uniforms::{PictureUniform, PlacementUniform};
-use crate::geometry::Size;
+use crate::media::{ColorDescription, Frame, PlaneLayout, Range};
 
-/// A decoded picture: its planes as they came from the decoder.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Frame {
-    /// Size of the decoded picture in samples, before rotation and pixel aspect.
-    pub size: Size,
-    pub layout: PlaneLayout,
-    /// Significant bits of a sample; above 8 a sample takes two bytes, native-endian, in the low bits.
-    pub bits: u8,
-    /// One plane for grey; Y, U, V for luma and chroma; green, blue, red for RGB.
-    pub planes: Vec<Plane>,
-    pub color: ColorDescription,
-    pub orientation: Orientation,
-}
-
-/// One plane of samples without padding between rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plane {
-    pub width: u32,
-    pub height: u32,
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PlaneLayout {
-    Gray,
-    Yuv { log2_x: u8, log2_y: u8 },
-    /// Green, blue, red.
-    Gbr,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Matrix {
-    Bt601,
-    Bt709,
-    Bt2020,
-}
-
-impl Matrix {
-    /// Weights of red and blue in luma (ITU-T H.273, table 4).
-    pub fn red_blue_weights(self) -> (f32, f32) {
-        match self {
-            Self::Bt709 => (0.2126, 0.0722),
-            Self::Bt601 => (0.299, 0.114),
-            Self::Bt2020 => (0.2627, 0.0593),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Range {
-    Limited,
-    Full,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ChromaSiting {
-    Left,
-    Center,
-    TopLeft,
-}
-
-impl ChromaSiting {
-    pub fn position(self) -> (f32, f32) {
-        match self {
-            Self::Left => (0.0, 0.5),
-            Self::Center => (0.5, 0.5),
-            Self::TopLeft => (0.0, 0.0),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct ColorDescription {
-    pub matrix: Matrix,
-    pub range: Range,
-    pub siting: ChromaSiting,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Orientation {
-    pub quarter_turns: u8,
-    pub mirrored: bool,
-}
-
-impl Orientation {
-    pub fn swaps_sides(self) -> bool {
-        self.quarter_turns % 2 == 1
-    }
-}
-
-impl Frame {
-    pub fn sample_bytes(&self) -> usize {
-        if self.bits > 8 { 2 } else { 1 }
-    }
-}
-
-/// What the picture shader is told about `frame`.
-pub(super) fn picture_uniform(frame: &Frame, placement: PlacementUniform, nearest: bool) -> PictureUniform {
+/// What the picture shader is told about `frame`, of whose planes every `shrink`th sample was uploaded.
+pub(super) fn picture_uniform(
+    frame: &Frame,
+    shrink: u32,
+    placement: PlacementUniform,
+    crisp_pixels: bool,
+) -> PictureUniform {
     let (log2_x, log2_y) = match frame.layout {
         PlaneLayout::Yuv { log2_x, log2_y } => (log2_x.min(4), log2_y.min(4)),
         PlaneLayout::Gray | PlaneLayout::Gbr => (0, 0),
@@ -133,9 +42,15 @@ pub(super) fn picture_uniform(frame: &Frame, placement: PlacementUniform, neares
         footprint: [size[0] / shown[0], size[1] / shown[1]],
         chroma_scale,
         chroma_offset,
-        code_from_sample: if frame.sample_bytes() == 2 { [255.0, 65280.0] } else { [255.0, 0.0] },
+        code_from_sample: match (frame.sample_bytes(), cfg!(target_endian = "little")) {
+            (1, _) => [255.0, 0.0],
+            (_, true) => [255.0, 65280.0],
+            (_, false) => [65280.0, 255.0],
+        },
         three_planes: u32::from(frame.layout != PlaneLayout::Gray),
-        nearest: u32::from(nearest),
+        nearest: u32::from(crisp_pixels),
+        shrink: 1.0 / shrink as f32,
+        reserved: [0.0; 3],
     }
 }
 
@@ -175,10 +90,17 @@ fn rgb_from_codes(layout: PlaneLayout, bits: u8, color: ColorDescription) -> [[f
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::{ChromaSiting, Matrix};
 
     #[test]
     fn black_white_and_a_primary_of_limited_codes() {
-        let color = ColorDescription { matrix: Matrix::Bt709, range: Range::Limited, siting: ChromaSiting::Left };
+        let color = ColorDescription {
+            matrix: Matrix::Bt709,
+            range: Range::Limited,
+            siting: ChromaSiting::Left,
+            primaries: 1,
+            transfer: 1,
+        };
         for (bits, step) in [(8, 1.0), (10, 4.0), (12, 16.0), (16, 256.0)] {
             let rows = rgb_from_codes(PlaneLayout::Yuv { log2_x: 1, log2_y: 1 }, bits, color);
             for (codes, expected) in [

@@ -127,8 +127,10 @@ impl Pipelines {
         layout: &wgpu::BindGroupLayout,
         views: [&wgpu::TextureView; 3],
     ) -> wgpu::BindGroup {
-        let texture =
-            |binding: usize| wgpu::BindGroupEntry { binding: binding as u32, resource: wgpu::BindingResource::TextureView(views[binding]) };
+        let texture = |binding: usize| wgpu::BindGroupEntry {
+            binding: binding as u32,
+            resource: wgpu::BindingResource::TextureView(views[binding]),
+        };
         device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: None,
             layout,
@@ -245,10 +247,7 @@ fn create_pipeline(
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             buffers: &[],
         },
-        primitive: wgpu::PrimitiveState {
-            topology: wgpu::PrimitiveTopology::TriangleStrip,
-            ..Default::default()
-        },
+        primitive: wgpu::PrimitiveState { topology: wgpu::PrimitiveTopology::TriangleStrip, ..Default::default() },
         depth_stencil: None,
         multisample: wgpu::MultisampleState::default(),
         fragment: Some(wgpu::FragmentState {

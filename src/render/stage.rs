@@ -6,7 +6,7 @@ use eframe::{egui_wgpu, wgpu};
 
 use super::overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay};
 use super::palette;
-use super::picture::{Frame, picture_uniform};
+use super::picture::picture_uniform;
 use super::pipelines::{PipelineKind, Pipelines, UniformBlock, UniformPool};
 use super::textures::{TextureCache, create_texture, write_texture};
 use super::uniforms::{
@@ -14,6 +14,7 @@ use super::uniforms::{
     range_scale,
 };
 use crate::heatmap::Grid;
+use crate::media::{Frame, Plane};
 
 /// Graphics memory that pictures may take together, in bytes. One picture larger than this is still shown.
 const PICTURE_BUDGET_BYTES: u64 = 96 << 20;
@@ -147,10 +148,46 @@ impl BoundTextures {
 }
 
 struct PictureTextures {
-    /// Size and bytes of a sample of each plane.
-    spec: Vec<([u32; 2], u32)>,
+    spec: PictureSpec,
     planes: Vec<wgpu::Texture>,
     bind_group: wgpu::BindGroup,
+}
+
+/// The textures that a picture takes.
+#[derive(Clone, PartialEq, Eq)]
+struct PictureSpec {
+    sizes: Vec<[u32; 2]>,
+    sample_bytes: u32,
+    /// Every how manyth sample of the planes is taken, across and down.
+    shrink: u32,
+}
+
+impl PictureSpec {
+    /// `None` if the planes are not such as can be drawn. A picture larger than a texture may be is thinned out.
+    fn of(frame: &Frame, texture_limit: u32) -> Option<Self> {
+        let longest = frame.planes.iter().map(|plane| plane.width.max(plane.height)).max()?;
+        let shrink = longest.div_ceil(texture_limit.max(1));
+        let sizes: Vec<_> =
+            frame.planes.iter().map(|plane| [plane.width.div_ceil(shrink), plane.height.div_ceil(shrink)]).collect();
+        let sample_bytes = frame.sample_bytes() as u32;
+        let whole = |plane: &Plane| {
+            let bytes = u64::from(plane.width) * u64::from(plane.height) * u64::from(sample_bytes);
+            bytes > 0 && plane.bytes.len() as u64 >= bytes
+        };
+        let drawable = matches!(sizes.len(), 1 | 3) && frame.planes.iter().all(whole);
+        drawable.then_some(Self { sizes, sample_bytes, shrink })
+    }
+
+    fn bytes(&self) -> u64 {
+        self.sizes.iter().map(|[width, height]| u64::from(*width) * u64::from(*height)).sum::<u64>()
+            * u64::from(self.sample_bytes)
+    }
+}
+
+/// Every `shrink`th sample of every `shrink`th row.
+fn thinned_out(plane: &Plane, sample_bytes: usize, shrink: usize) -> Vec<u8> {
+    let rows = plane.bytes.chunks_exact(plane.width as usize * sample_bytes).step_by(shrink);
+    rows.flat_map(|row| row.chunks_exact(sample_bytes).step_by(shrink).flatten().copied()).collect()
 }
 
 struct MapTexture {
@@ -197,7 +234,7 @@ impl StageRenderer {
         if let Some(frame) = &draw.picture
             && let Some(textures) = self.picture_textures(device, queue, frame)
         {
-            let uniform = picture_uniform(frame, placement, draw.crisp_pixels);
+            let uniform = picture_uniform(frame, textures.spec.shrink, placement, draw.crisp_pixels);
             list.push(PipelineKind::Picture, BoundTextures::Picture(textures), uniform);
         }
         match &draw.view {
@@ -341,31 +378,31 @@ impl StageRenderer {
         Some(BoundTextures::Maps { bind_group, _keep: [first, second] })
     }
 
-    /// The planes of a frame on the graphics card; `None` if they do not fit there or are not what the layout says.
+    /// The planes of a frame on the graphics card; `None` if they are not such as can be drawn.
     fn picture_textures(
         &mut self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         frame: &Arc<Frame>,
     ) -> Option<Arc<PictureTextures>> {
-        let texel_bytes = frame.sample_bytes() as u32;
-        let spec: Vec<_> = frame.planes.iter().map(|plane| ([plane.width, plane.height], texel_bytes)).collect();
-        let limit = device.limits().max_texture_dimension_2d;
-        let drawable = |size: [u32; 2]| size.iter().all(|side| (1..=limit).contains(side));
-        if !matches!(spec.len(), 1 | 3) || !spec.iter().all(|(size, _)| drawable(*size)) {
-            log::warn!("a frame of {}×{} cannot be drawn here (limit {limit})", frame.size.width, frame.size.height);
+        let Some(spec) = PictureSpec::of(frame, device.limits().max_texture_dimension_2d) else {
+            log::warn!("frame {} is not made of planes that can be drawn", frame.index);
             return None;
-        }
-        let bytes = spec.iter().map(|([width, height], texel)| u64::from(width * texel) * u64::from(*height)).sum();
+        };
         let pipelines = &self.pipelines;
         let textures = self.pictures.get_or_insert(
             frame,
-            bytes,
+            spec.bytes(),
             |old| old.spec == spec,
             |old| {
                 let textures = old.unwrap_or_else(|| PictureTextures::new(device, pipelines, spec.clone()));
                 for (texture, plane) in textures.planes.iter().zip(&frame.planes) {
-                    write_texture(queue, texture, texel_bytes, &plane.bytes);
+                    if spec.shrink == 1 {
+                        write_texture(queue, texture, spec.sample_bytes, &plane.bytes);
+                    } else {
+                        let samples = thinned_out(plane, frame.sample_bytes(), spec.shrink as usize);
+                        write_texture(queue, texture, spec.sample_bytes, &samples);
+                    }
                 }
                 textures
             },
@@ -397,15 +434,10 @@ impl StageRenderer {
 }
 
 impl PictureTextures {
-    fn new(device: &wgpu::Device, pipelines: &Pipelines, spec: Vec<([u32; 2], u32)>) -> Self {
-        let planes: Vec<_> = spec
-            .iter()
-            .map(|&(size, texel_bytes)| {
-                let format =
-                    if texel_bytes == 2 { wgpu::TextureFormat::Rg8Unorm } else { wgpu::TextureFormat::R8Unorm };
-                create_texture(device, "picture plane", size, format)
-            })
-            .collect();
+    fn new(device: &wgpu::Device, pipelines: &Pipelines, spec: PictureSpec) -> Self {
+        let format = if spec.sample_bytes == 2 { wgpu::TextureFormat::Rg8Unorm } else { wgpu::TextureFormat::R8Unorm };
+        let planes: Vec<_> =
+            spec.sizes.iter().map(|&size| create_texture(device, "picture plane", size, format)).collect();
         let views: Vec<_> =
             planes.iter().map(|plane| plane.create_view(&wgpu::TextureViewDescriptor::default())).collect();
         let view = |index: usize| &views[index.min(views.len() - 1)];

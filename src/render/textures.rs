@@ -113,10 +113,15 @@ mod tests {
         let sources: Vec<Arc<u8>> = (0..3).map(Arc::new).collect();
         let mut made = Vec::new();
         for index in [0, 1, 0, 2, 0, 1] {
-            cache.get_or_insert(&sources[index], 1, |_| true, |_| {
-                made.push(index);
-                0
-            });
+            cache.get_or_insert(
+                &sources[index],
+                1,
+                |_| true,
+                |_| {
+                    made.push(index);
+                    0
+                },
+            );
         }
         assert_eq!(made, [0, 1, 2, 1]);
         assert_eq!(cache.used_bytes(), 2);

@@ -31,12 +31,7 @@ impl RuleUniform {
     pub(super) fn new(threshold: Option<Threshold>) -> Self {
         // Nothing compares with NaN: no cell is positive.
         let Some(threshold) = threshold.filter(|threshold| !threshold.value.is_nan()) else { return Self::zeroed() };
-        Self {
-            threshold_key: order_key(threshold.value),
-            strict: u32::from(threshold.strict),
-            present: 1,
-            reserved: 0,
-        }
+        Self { threshold_key: order_key(threshold.value), strict: u32::from(threshold.strict), present: 1, reserved: 0 }
     }
 }
 
@@ -66,6 +61,8 @@ pub(super) struct PictureUniform {
     pub code_from_sample: [f32; 2],
     pub three_planes: u32,
     pub nearest: u32,
+    pub shrink: f32,
+    pub reserved: [f32; 3],
 }
 
 #[repr(C)]
@@ -158,6 +155,6 @@ mod tests {
             size_of::<DifferenceUniform>(),
             size_of::<AgreementUniform>(),
         ];
-        assert_eq!(sizes, [176, 144, 112, 128]);
+        assert_eq!(sizes, [192, 144, 112, 128]);
     }
 }
