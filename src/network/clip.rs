@@ -1,10 +1,9 @@
 //! CLIP's two towers: the vision transformer and the text transformer.
 
-use candle_core::{DType, IndexOp, Tensor};
+use candle_core::{DType, Tensor};
 
-use super::linear::Activation;
 use super::norm::LayerNorm;
-use super::transformer::{Block, read_blocks};
+use super::transformer::Transformer;
 use super::{Conv2d, Conv2dConfig, Linear, NetworkError, StateView};
 
 /// CLIP's image tower (ViT): patches, class token, pre-norm blocks, projection of the class token.
@@ -13,7 +12,7 @@ pub struct VisionTransformer {
     class_embedding: Tensor,
     positional_embedding: Tensor,
     ln_pre: LayerNorm,
-    blocks: Vec<Block>,
+    transformer: Transformer,
     ln_post: LayerNorm,
     projection: Linear,
     tail: VisionTail,
@@ -71,27 +70,25 @@ impl VisionTransformer {
             return Err(weights.invalid("positional_embedding", problem).into());
         }
         weights.weight_of_shape("positional_embedding", &[tokens, width])?;
-        let blocks = read_blocks(weights, width)?;
+        let transformer = Transformer::new(weights, width, false)?;
         let projection = weights.weight_of_rank("proj", 2)?;
         weights.weight_of_shape("proj", &[width, projection.dim(1)?])?;
-        let last = weights.under(&format!("transformer.resblocks.{}.", blocks.len() - 1));
+        let last = weights.under(&format!("transformer.resblocks.{}.", transformer.len() - 1));
         let tail = VisionTail {
             out_proj: last.weight("attn.out_proj.weight")?,
             c_fc: last.weight("mlp.c_fc.weight")?,
             c_fc_bias: last.weight("mlp.c_fc.bias")?,
             c_proj: last.weight("mlp.c_proj.weight")?,
-            projection: projection.clone(),
+            projection,
         };
-        let projection =
-            Linear::from_tensors(weights.full_key("proj"), projection.t()?.contiguous()?, None, Activation::None);
         Ok(Self {
             patches: Conv2d::new(weights, "conv1", &Conv2dConfig { stride: patch, ..Conv2dConfig::default() })?,
             class_embedding: weights.weight_of_shape("class_embedding", &[width])?,
             positional_embedding,
             ln_pre: LayerNorm::new(&weights.under("ln_pre."), width)?,
-            blocks,
+            transformer,
             ln_post: LayerNorm::new(&weights.under("ln_post."), width)?,
-            projection,
+            projection: Linear::of_projection(weights, "proj")?,
             tail,
             patch,
             grid,
@@ -116,41 +113,19 @@ impl VisionTransformer {
 
     /// N×3×S×S `f32` to N×E embeddings, not normalized.
     pub fn forward(&self, images: &Tensor) -> Result<Tensor, NetworkError> {
-        let mut x = self.embed(images)?;
-        for block in &self.blocks {
-            x = block.forward(&x, false)?;
-        }
-        self.project(&x)
+        self.project(&self.transformer.forward_token(&self.embed(images)?, 0)?)
     }
 
     /// One picture (1×3×S×S): its embedding and what [`Self::relevance`] needs.
     pub fn trace(&self, image: &Tensor) -> Result<VisionTrace, NetworkError> {
-        if image.dims().first() != Some(&1) {
-            return Err(NetworkError::input("the traced image tower", "one picture", image.dims()));
-        }
-        let mut x = self.embed(image)?;
-        let (last, before) = match self.blocks.split_last() {
-            Some(split) => split,
-            None => return Err(NetworkError::input("the traced image tower", "at least one block", &[0])),
-        };
-        for block in before {
-            x = block.forward(&x, false)?;
-        }
-        let (output, values, attention) = last.forward_traced(&x, false)?;
-        let values = values.i(0)?;
-        let attention = attention.i((0, .., 0, ..))?.contiguous()?;
-        let heads = attention.dim(0)?;
-        let (tokens, width) = values.dims2()?;
-        let by_head = values.reshape((tokens, heads, width / heads))?.transpose(0, 1)?.contiguous()?;
-        let mixed = attention.unsqueeze(1)?.matmul(&by_head)?.reshape((1, width))?;
-        let attended = (x.i((0, 0))? + last.out_proj.forward(&mixed)?.squeeze(0)?)?;
+        let (block_input, last) = self.transformer.trace_token(&self.embed(image)?, 0)?;
         Ok(VisionTrace {
-            embedding: self.project(&output)?.squeeze(0)?,
-            block_input: x.i(0)?,
-            values,
-            attention,
-            attended,
-            output: output.i((0, 0))?,
+            embedding: self.project(&last.output.unsqueeze(0)?)?.squeeze(0)?,
+            block_input,
+            values: last.values,
+            attention: last.attention,
+            attended: last.attended,
+            output: last.output,
         })
     }
 
@@ -184,14 +159,14 @@ impl VisionTransformer {
             let length = values.len();
             Tensor::from_vec(values, (length, 1), device)
         };
-        let Some(last) = self.blocks.last() else {
+        let Some(ln_2) = self.transformer.last_ln_2() else {
             return Err(NetworkError::input("relevance", "at least one block", &[0]));
         };
         let by_norm = self.tail.projection.matmul(&column(gradient)?)?.flatten_all()?;
         let by_output = layer_norm_transposed(&self.ln_post, &trace.output, &by_norm.to_vec1()?)?;
         let by_activation: Vec<f32> =
             self.tail.c_proj.t()?.matmul(&column(by_output.clone())?)?.flatten_all()?.to_vec1()?;
-        let normalized = last.ln_2.apply(&trace.attended.unsqueeze(0)?)?;
+        let normalized = ln_2.apply(&trace.attended.unsqueeze(0)?)?;
         let hidden = (self.tail.c_fc.matmul(&normalized.t()?)?.flatten_all()? + &self.tail.c_fc_bias)?;
         let by_hidden: Vec<f32> = hidden
             .to_vec1::<f32>()?
@@ -203,7 +178,7 @@ impl VisionTransformer {
             })
             .collect();
         let by_normalized = self.tail.c_fc.t()?.matmul(&column(by_hidden)?)?.flatten_all()?;
-        let through_mlp = layer_norm_transposed(&last.ln_2, &trace.attended, &by_normalized.to_vec1()?)?;
+        let through_mlp = layer_norm_transposed(ln_2, &trace.attended, &by_normalized.to_vec1()?)?;
         let by_attended: Vec<f32> = by_output.iter().zip(&through_mlp).map(|(a, b)| a + b).collect();
         let by_mixed: Vec<f32> = self.tail.out_proj.t()?.matmul(&column(by_attended)?)?.flatten_all()?.to_vec1()?;
 
@@ -241,8 +216,9 @@ impl VisionTransformer {
         self.ln_pre.apply(&tokens)
     }
 
+    /// The class tokens (N×W) to embeddings (N×E).
     fn project(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
-        self.projection.forward(&self.ln_post.apply(&x.i((.., 0))?.contiguous()?)?)
+        self.projection.forward(&self.ln_post.apply(x)?)
     }
 }
 
@@ -254,13 +230,13 @@ fn norm(values: &[f32]) -> f64 {
 /// `(a − mean(a) − x̂ · mean(a ⊙ x̂)) / sqrt(var + eps)` with `a = gradient ⊙ weight`.
 fn layer_norm_transposed(layer: &LayerNorm, x: &Tensor, gradient: &[f32]) -> Result<Vec<f32>, NetworkError> {
     let x: Vec<f32> = x.to_vec1()?;
-    let weight: Vec<f32> = layer.weight.to_vec1()?;
     let count = x.len() as f64;
     let mean = x.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
     let variance = x.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / count;
     let deviation = (variance + super::norm::EPSILON).sqrt();
     let normalized: Vec<f64> = x.iter().map(|&v| (f64::from(v) - mean) / deviation).collect();
-    let weighted: Vec<f64> = gradient.iter().zip(&weight).map(|(&g, &w)| f64::from(g) * f64::from(w)).collect();
+    let weighted: Vec<f64> =
+        gradient.iter().zip(layer.weight_values()).map(|(&g, &w)| f64::from(g) * f64::from(w)).collect();
     let weighted_mean = weighted.iter().sum::<f64>() / count;
     let along = weighted.iter().zip(&normalized).map(|(a, n)| a * n).sum::<f64>() / count;
     let pairs = weighted.iter().zip(&normalized);
@@ -271,7 +247,7 @@ fn layer_norm_transposed(layer: &LayerNorm, x: &Tensor, gradient: &[f32]) -> Res
 pub struct TextTransformer {
     token_embedding: Tensor,
     positional_embedding: Tensor,
-    blocks: Vec<Block>,
+    transformer: Transformer,
     ln_final: LayerNorm,
     projection: Linear,
     width: usize,
@@ -285,14 +261,12 @@ impl TextTransformer {
         let context = weights.weight_of_rank("positional_embedding", 2)?.dim(0)?;
         let projection = weights.weight_of_rank("text_projection", 2)?;
         weights.weight_of_shape("text_projection", &[width, projection.dim(1)?])?;
-        let projection = projection.t()?.contiguous()?;
-        let name = weights.full_key("text_projection");
         Ok(Self {
             token_embedding,
             positional_embedding: weights.weight_of_shape("positional_embedding", &[context, width])?,
-            blocks: read_blocks(weights, width)?,
+            transformer: Transformer::new(weights, width, true)?,
             ln_final: LayerNorm::new(&weights.under("ln_final."), width)?,
-            projection: Linear::from_tensors(name, projection, None, Activation::None),
+            projection: Linear::of_projection(weights, "text_projection")?,
             width,
         })
     }
@@ -330,11 +304,8 @@ impl TextTransformer {
         let device = self.token_embedding.device();
         let ids = Tensor::from_slice(&tokens[..length], length, device)?.to_dtype(DType::U32)?;
         let positions = self.positional_embedding.narrow(0, 0, length)?;
-        let mut x = (self.token_embedding.index_select(&ids, 0)? + positions)?.reshape((1, length, self.width))?;
-        for block in &self.blocks {
-            x = block.forward(&x, true)?;
-        }
-        let last = x.i((.., end))?.contiguous()?;
+        let x = (self.token_embedding.index_select(&ids, 0)? + positions)?.reshape((1, length, self.width))?;
+        let last = self.transformer.forward_token(&x, end)?;
         Ok(self.projection.forward(&self.ln_final.apply(&last)?)?.squeeze(0)?)
     }
 }

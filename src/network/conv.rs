@@ -2,7 +2,10 @@
 
 use candle_core::Tensor;
 
-use super::norm::ChannelAffine;
+use super::features::{Features, weight_values};
+use super::kernels::convolve::{Method, PackedConv};
+use super::kernels::map::FeatureMap;
+use super::norm::{ChannelAffine, channel_values};
 use super::{NetworkError, StateView};
 
 /// How a convolution is applied. Square strides and paddings, no dilation, one group.
@@ -23,13 +26,21 @@ impl Default for Conv2dConfig {
 }
 
 /// A two-dimensional convolution (cross-correlation, as in PyTorch) with an optional bias, batch norm and ReLU.
+///
+/// Weights on the processor are packed for our kernels; on any other device candle's operations are used.
 pub struct Conv2d {
     name: String,
-    weight: Tensor,
-    bias: Option<Tensor>,
+    form: Form,
+    /// out×in×height×width
+    shape: [usize; 4],
     stride: usize,
     padding: usize,
     relu: bool,
+}
+
+enum Form {
+    Packed(PackedConv),
+    Plain { weight: Tensor, bias: Tensor },
 }
 
 impl Conv2d {
@@ -37,68 +48,102 @@ impl Conv2d {
     pub fn new(weights: &StateView, key: &str, config: &Conv2dConfig) -> Result<Self, NetworkError> {
         let weight_key = format!("{key}.weight");
         let bias_key = format!("{key}.bias");
-        let mut weight = weights.weight_of_rank(&weight_key, 4)?;
-        if config.stride == 0 {
-            return Err(weights.invalid(&weight_key, "a convolution with stride 0").into());
+        let tensor = weights.weight_of_rank(&weight_key, 4)?;
+        let (out_channels, in_channels, kernel_h, kernel_w) = tensor.dims4()?;
+        let shape = [out_channels, in_channels, kernel_h, kernel_w];
+        if config.stride == 0 || config.padding > kernel_h.max(kernel_w) {
+            let problem = format!("stride {} and padding {} do not go with its kernel", config.stride, config.padding);
+            return Err(weights.invalid(&weight_key, problem).into());
         }
-        let out_channels = weight.dim(0)?;
-        let device = weight.device().clone();
-        let mut bias = None;
-        if weights.contains(&bias_key) {
-            bias = Some(weights.weight_of_shape(&bias_key, &[out_channels])?);
-        }
+        let mut bias = match weights.contains(&bias_key) {
+            true => channel_values(weights, &bias_key, out_channels)?,
+            false => vec![0.0; out_channels],
+        };
+        let mut values = weight_values(weights, &weight_key, &tensor)?;
         if let Some(norm) = &config.batch_norm {
             let affine = ChannelAffine::from_running_statistics(&weights.under(&format!("{norm}.")), out_channels)?;
-            let scale = Tensor::from_vec(affine.scale, out_channels, &device)?;
-            let shift = Tensor::from_vec(affine.shift, out_channels, &device)?;
-            weight = weight.broadcast_mul(&scale.reshape((out_channels, 1, 1, 1))?)?;
-            bias = Some(match bias {
-                Some(bias) => ((bias * scale)? + shift)?,
-                None => shift,
-            });
+            for (channel, filter) in values.chunks_exact_mut(in_channels * kernel_h * kernel_w).enumerate() {
+                filter.iter_mut().for_each(|value| *value *= affine.scale[channel]);
+                bias[channel] = bias[channel] * affine.scale[channel] + affine.shift[channel];
+            }
         }
-        Ok(Self {
-            name: weights.full_key(key),
-            weight,
-            bias,
-            stride: config.stride,
-            padding: config.padding,
-            relu: config.relu,
-        })
+        let form = if tensor.device().is_cpu() {
+            let method = Method::best(shape, config.stride, config.padding);
+            Form::Packed(PackedConv::new(&values, shape, Some(&bias), config.stride, config.padding, method))
+        } else {
+            let device = tensor.device();
+            Form::Plain {
+                weight: Tensor::from_vec(values, tensor.shape(), device)?,
+                bias: Tensor::from_vec(bias, (1, out_channels, 1, 1), device)?,
+            }
+        };
+        let (stride, padding) = (config.stride, config.padding);
+        Ok(Self { name: weights.full_key(key), form, shape, stride, padding, relu: config.relu })
     }
 
     pub fn in_channels(&self) -> usize {
-        self.weight.dims()[1]
+        self.shape[1]
     }
 
     pub fn out_channels(&self) -> usize {
-        self.weight.dims()[0]
+        self.shape[0]
+    }
+
+    pub(super) fn padding(&self) -> usize {
+        self.padding
     }
 
     /// N×in×H×W to N×out×H'×W', `f32`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
-        self.forward_adding(x, None)
+        self.apply(&Features::new(&self.name, x, self.padding)?, None)?.into_tensor()
     }
 
-    /// The convolution plus a tensor of its output's shape, then the ReLU if there is one.
-    pub(super) fn forward_adding(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor, NetworkError> {
-        let (out_channels, in_channels, kernel_h, kernel_w) = self.weight.dims4()?;
-        let fits = match x.dims() {
-            &[_, c, h, w] => c == in_channels && h + 2 * self.padding >= kernel_h && w + 2 * self.padding >= kernel_w,
-            _ => false,
-        };
+    /// The convolution plus a map of its output's shape, then the ReLU if there is one.
+    pub(super) fn apply(&self, x: &Features, residual: Option<&Features>) -> Result<Features, NetworkError> {
+        let shape = x.shape()?;
+        let [_, in_channels, kernel_h, kernel_w] = self.shape;
+        let fits = shape[1] == in_channels
+            && shape[2] + 2 * self.padding >= kernel_h
+            && shape[3] + 2 * self.padding >= kernel_w;
         if !fits {
-            let expected =
-                format!("N×{in_channels}×H×W, at least {kernel_h}×{kernel_w} with its padding of {}", self.padding);
-            return Err(NetworkError::input(&self.name, expected, x.dims()));
+            let size = format!("{kernel_h}×{kernel_w} with its padding of {}", self.padding);
+            return Err(NetworkError::input(&self.name, format!("N×{in_channels}×H×W, at least {size}"), &shape));
         }
-        let mut y = x.conv2d(&self.weight, self.padding, self.stride, 1, 1)?;
-        if let Some(bias) = &self.bias {
-            y = y.broadcast_add(&bias.reshape((1, out_channels, 1, 1))?)?;
+        match (&self.form, x) {
+            (Form::Packed(conv), Features::Packed(map)) => {
+                let residual = self.packed_residual(
+                    residual,
+                    [
+                        map.images,
+                        self.shape[0],
+                        (map.height + 2 * self.padding - kernel_h) / self.stride + 1,
+                        (map.width + 2 * self.padding - kernel_w) / self.stride + 1,
+                    ],
+                )?;
+                Ok(Features::Packed(conv.run(map, residual, self.relu)))
+            }
+            (Form::Plain { weight, bias }, Features::Plain(x)) => {
+                let mut y = x.conv2d(weight, self.padding, self.stride, 1, 1)?.broadcast_add(bias)?;
+                if let Some(Features::Plain(residual)) = residual {
+                    y = (y + residual)?;
+                }
+                Ok(Features::Plain(if self.relu { y.relu()? } else { y }))
+            }
+            _ => Err(NetworkError::input(&self.name, "a tensor on the device of its weights", &shape)),
         }
-        if let Some(residual) = residual {
-            y = (y + residual)?;
+    }
+
+    fn packed_residual<'a>(
+        &self,
+        residual: Option<&'a Features>,
+        shape: [usize; 4],
+    ) -> Result<Option<&'a FeatureMap>, NetworkError> {
+        match residual {
+            None => Ok(None),
+            Some(Features::Packed(map)) if residual.map(Features::shape).transpose()? == Some(shape) => Ok(Some(map)),
+            Some(other) => {
+                Err(NetworkError::input(&self.name, format!("a residual of shape {shape:?}"), &other.shape()?))
+            }
         }
-        Ok(if self.relu { y.relu()? } else { y })
     }
 }

@@ -2,7 +2,9 @@
 
 use candle_core::Tensor;
 
-use super::{Conv2d, Conv2dConfig, NetworkError, StateView, max_pool2d};
+use super::features::Features;
+use super::pool::max_pool_features;
+use super::{Conv2d, Conv2dConfig, NetworkError, StateView};
 
 /// One step of a [`ConvStack`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,13 +89,17 @@ impl ConvStack {
 
     /// N×C×H×W `f32` to the last layer's answer.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
-        let mut x = x.clone();
+        let padding = match self.steps.first() {
+            Some(Step::Conv(conv)) => conv.padding(),
+            _ => 0,
+        };
+        let mut x = Features::new("the convolution stack", x, padding)?;
         for step in &self.steps {
             x = match step {
-                Step::Conv(conv) => conv.forward(&x)?,
-                &Step::MaxPool { size, stride, padding } => max_pool2d(&x, size, stride, padding)?,
+                Step::Conv(conv) => conv.apply(&x, None)?,
+                &Step::MaxPool { size, stride, padding } => max_pool_features(&x, size, stride, padding)?,
             };
         }
-        Ok(x)
+        x.into_tensor()
     }
 }

@@ -2,6 +2,10 @@
 
 use candle_core::Tensor;
 
+use super::features::Features;
+use super::kernels::dispatch::kernels;
+use super::kernels::level::Level;
+use super::kernels::normalize::normalize_per_call;
 use super::{NetworkError, StateView, WeightError};
 
 /// What PyTorch's BatchNorm2d and LayerNorm add to a variance by default; every system here uses it.
@@ -49,42 +53,71 @@ pub(super) fn channel_values(weights: &StateView, key: &str, channels: usize) ->
 
 /// Batch norm with the statistics of the single input: normalizes over the positions of each channel.
 pub(super) struct PerCallNorm {
-    pub weight: Tensor,
-    pub bias: Tensor,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 impl PerCallNorm {
     pub fn new(weights: &StateView, channels: usize) -> Result<Self, WeightError> {
         Ok(Self {
-            weight: weights.weight_of_shape("weight", &[channels])?,
-            bias: weights.weight_of_shape("bias", &[channels])?,
+            weight: channel_values(weights, "weight", channels)?,
+            bias: channel_values(weights, "bias", channels)?,
         })
     }
 
-    /// `x` is N×C×H×W.
-    pub fn apply(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
-        let (n, c, h, w) = x.dims4()?;
-        let flat = x.reshape((n, c, h * w))?;
-        let centred = flat.broadcast_sub(&flat.mean_keepdim(2)?)?;
-        let variance = centred.sqr()?.mean_keepdim(2)?;
-        let normalized = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
-        let scaled = normalized.broadcast_mul(&self.weight.reshape((1, c, 1))?)?;
-        Ok(scaled.broadcast_add(&self.bias.reshape((1, c, 1))?)?.reshape((n, c, h, w))?)
+    /// The normalized map plus `residual`, then a ReLU if wanted.
+    pub fn apply(&self, x: Features, residual: Option<&Features>, relu: bool) -> Result<Features, NetworkError> {
+        let shape = x.shape()?;
+        if let Some(residual) = residual
+            && residual.shape()? != shape
+        {
+            return Err(NetworkError::input("batch norm", format!("a residual of {shape:?}"), &residual.shape()?));
+        }
+        match (x, residual) {
+            (Features::Packed(mut map), residual) => {
+                let residual = match residual {
+                    Some(Features::Packed(residual)) => Some(residual),
+                    _ => None,
+                };
+                let kernels = kernels(Level::current());
+                normalize_per_call(kernels, &mut map, &self.weight, &self.bias, EPSILON, residual, relu);
+                Ok(Features::Packed(map))
+            }
+            (Features::Plain(x), residual) => {
+                let [n, c, h, w] = shape;
+                let flat = x.reshape((n, c, h * w))?;
+                let centred = flat.broadcast_sub(&flat.mean_keepdim(2)?)?;
+                let variance = centred.sqr()?.mean_keepdim(2)?;
+                let normalized = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
+                let weight = Tensor::from_slice(&self.weight, (1, c, 1), x.device())?;
+                let bias = Tensor::from_slice(&self.bias, (1, c, 1), x.device())?;
+                let mut y = normalized.broadcast_mul(&weight)?.broadcast_add(&bias)?.reshape((n, c, h, w))?;
+                if let Some(Features::Plain(residual)) = residual {
+                    y = (y + residual)?;
+                }
+                Ok(Features::Plain(if relu { y.relu()? } else { y }))
+            }
+        }
     }
 }
 
 /// Layer norm over the last dimension.
 pub(super) struct LayerNorm {
-    pub weight: Tensor,
-    pub bias: Tensor,
+    weight: Vec<f32>,
+    bias: Vec<f32>,
 }
 
 impl LayerNorm {
     pub fn new(weights: &StateView, width: usize) -> Result<Self, WeightError> {
-        Ok(Self {
-            weight: weights.weight_of_shape("weight", &[width])?,
-            bias: weights.weight_of_shape("bias", &[width])?,
-        })
+        Ok(Self { weight: channel_values(weights, "weight", width)?, bias: channel_values(weights, "bias", width)? })
+    }
+
+    pub fn weight_values(&self) -> &[f32] {
+        &self.weight
+    }
+
+    pub fn bias_values(&self) -> &[f32] {
+        &self.bias
     }
 
     /// `x` is …×width.
@@ -93,6 +126,8 @@ impl LayerNorm {
         let centred = x.broadcast_sub(&x.mean_keepdim(last)?)?;
         let variance = centred.sqr()?.mean_keepdim(last)?;
         let normalized = centred.broadcast_div(&(variance + EPSILON)?.sqrt()?)?;
-        Ok(normalized.broadcast_mul(&self.weight)?.broadcast_add(&self.bias)?)
+        let weight = Tensor::from_slice(&self.weight, self.weight.len(), x.device())?;
+        let bias = Tensor::from_slice(&self.bias, self.bias.len(), x.device())?;
+        Ok(normalized.broadcast_mul(&weight)?.broadcast_add(&bias)?)
     }
 }

@@ -1,23 +1,46 @@
 //! Pooling over windows and over the whole map.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
 use super::NetworkError;
+use super::features::Features;
+use super::kernels::dispatch::kernels;
+use super::kernels::level::Level;
+use super::kernels::pooling::max_pool;
 
 /// Largest value of each `size`×`size` window, as PyTorch's MaxPool2d (floor mode): N×C×H×W to N×C×H'×W'.
 pub fn max_pool2d(x: &Tensor, size: usize, stride: usize, padding: usize) -> Result<Tensor, NetworkError> {
-    check_window("max pooling", x, size, stride, padding)?;
-    let padded = if padding == 0 {
-        x.clone()
-    } else {
-        pad_with(&pad_with(x, 2, padding, f32::NEG_INFINITY)?, 3, padding, f32::NEG_INFINITY)?
-    };
-    Ok(padded.max_pool2d_with_stride(size, stride)?)
+    max_pool_features(&Features::new("max pooling", x, 0)?, size, stride, padding)?.into_tensor()
+}
+
+pub(super) fn max_pool_features(
+    x: &Features,
+    size: usize,
+    stride: usize,
+    padding: usize,
+) -> Result<Features, NetworkError> {
+    check_window("max pooling", x.shape()?, size, stride, padding)?;
+    Ok(match x {
+        Features::Packed(map) => Features::Packed(max_pool(kernels(Level::current()), map, size, stride, padding)),
+        Features::Plain(x) => {
+            let mut padded = x.clone();
+            for dim in if padding == 0 { 0..0 } else { 2..4 } {
+                let mut shape = padded.dims().to_vec();
+                shape[dim] = padding;
+                let border = Tensor::full(f32::NEG_INFINITY, shape, x.device())?;
+                padded = Tensor::cat(&[&border, &padded, &border], dim)?;
+            }
+            Features::Plain(padded.max_pool2d_with_stride(size, stride)?)
+        }
+    })
 }
 
 /// Mean of each `size`×`size` window without padding: N×C×H×W to N×C×H'×W'.
 pub fn avg_pool2d(x: &Tensor, size: usize, stride: usize) -> Result<Tensor, NetworkError> {
-    check_window("average pooling", x, size, stride, 0)?;
+    let &[n, c, h, w] = x.dims() else {
+        return Err(NetworkError::input("average pooling", "N×C×H×W", x.dims()));
+    };
+    check_window("average pooling", [n, c, h, w], size, stride, 0)?;
     Ok(x.avg_pool2d_with_stride(size, stride)?)
 }
 
@@ -40,21 +63,17 @@ fn check_map(layer: &str, x: &Tensor) -> Result<(), NetworkError> {
     Ok(())
 }
 
-fn check_window(layer: &str, x: &Tensor, size: usize, stride: usize, padding: usize) -> Result<(), NetworkError> {
-    let fits = match x.dims() {
-        &[_, _, h, w] => h + 2 * padding >= size && w + 2 * padding >= size,
-        _ => false,
-    };
+fn check_window(
+    layer: &str,
+    shape: [usize; 4],
+    size: usize,
+    stride: usize,
+    padding: usize,
+) -> Result<(), NetworkError> {
+    let fits = shape[2] > 0 && shape[3] > 0 && shape[2] + 2 * padding >= size && shape[3] + 2 * padding >= size;
     if !fits || size == 0 || stride == 0 || 2 * padding > size {
         let expected = format!("N×C×H×W, at least one window of {size}×{size}, stride {stride}, padding {padding}");
-        return Err(NetworkError::input(layer, expected, x.dims()));
+        return Err(NetworkError::input(layer, expected, &shape));
     }
     Ok(())
-}
-
-fn pad_with(x: &Tensor, dim: usize, amount: usize, value: f32) -> Result<Tensor, NetworkError> {
-    let mut shape = x.dims().to_vec();
-    shape[dim] = amount;
-    let border = Tensor::full(value, shape, x.device())?.to_dtype(DType::F32)?;
-    Ok(Tensor::cat(&[&border, x, &border], dim)?)
 }

@@ -2,8 +2,10 @@
 
 use candle_core::Tensor;
 
+use super::features::Features;
 use super::norm::PerCallNorm;
-use super::{BatchNorm, Conv2d, Conv2dConfig, NetworkError, StateView, max_pool2d};
+use super::pool::max_pool_features;
+use super::{BatchNorm, Conv2d, Conv2dConfig, NetworkError, StateView};
 
 /// Which ResNet-18 the weights are for. Channel counts come from the weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,26 +55,27 @@ impl ResNet18 {
     /// N×C×H×W `f32` to the last stage's N×512×h×w (after its ReLU).
     pub fn forward(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
         let mut x = self.forward_stem(x)?;
-        for stage in &self.stages {
-            for block in stage {
-                x = block.forward(&x)?;
-            }
+        for block in self.stages.iter().flatten() {
+            x = block.forward(&x)?;
         }
-        Ok(x)
+        x.into_tensor()
     }
 
     /// The pooled stem and the four stages' answers, for comparing a network layer by layer.
     pub fn forward_stages(&self, x: &Tensor) -> Result<Vec<Tensor>, NetworkError> {
-        let mut outputs = vec![self.forward_stem(x)?];
+        let mut outputs = Vec::new();
+        let mut x = self.forward_stem(x)?;
         for [first, second] in &self.stages {
-            let x = first.forward(&outputs[outputs.len() - 1])?;
-            outputs.push(second.forward(&x)?);
+            let next = second.forward(&first.forward(&x)?)?;
+            outputs.push(std::mem::replace(&mut x, next).into_tensor()?);
         }
+        outputs.push(x.into_tensor()?);
         Ok(outputs)
     }
 
-    fn forward_stem(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
-        max_pool2d(&self.stem.forward(x, None)?, 3, 2, 1)
+    fn forward_stem(&self, x: &Tensor) -> Result<Features, NetworkError> {
+        let x = Features::new("the stem", x, self.stem.conv.padding())?;
+        max_pool_features(&self.stem.forward(&x, None)?, 3, 2, 1)
     }
 }
 
@@ -93,13 +96,12 @@ impl BasicBlock {
         Ok(Self { first, second, downsample })
     }
 
-    fn forward(&self, x: &Tensor) -> Result<Tensor, NetworkError> {
+    fn forward(&self, x: &Features) -> Result<Features, NetworkError> {
         let inner = self.first.forward(x, None)?;
-        let shortcut = match &self.downsample {
-            Some(downsample) => downsample.forward(x, None)?,
-            None => x.clone(),
-        };
-        self.second.forward(&inner, Some(&shortcut))
+        match &self.downsample {
+            Some(downsample) => self.second.forward(&inner, Some(&downsample.forward(x, None)?)),
+            None => self.second.forward(&inner, Some(x)),
+        }
     }
 }
 
@@ -131,14 +133,10 @@ impl NormalizedConv {
         Ok(Self { conv, per_call, relu })
     }
 
-    fn forward(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor, NetworkError> {
-        let Some(norm) = &self.per_call else {
-            return self.conv.forward_adding(x, residual);
-        };
-        let mut y = norm.apply(&self.conv.forward(x)?)?;
-        if let Some(residual) = residual {
-            y = (y + residual)?;
+    fn forward(&self, x: &Features, residual: Option<&Features>) -> Result<Features, NetworkError> {
+        match &self.per_call {
+            None => self.conv.apply(x, residual),
+            Some(norm) => norm.apply(self.conv.apply(x, None)?, residual, self.relu),
         }
-        Ok(if self.relu { y.relu()? } else { y })
     }
 }
