@@ -4,6 +4,7 @@
 //! anything from it. Not in here: what a system does with its backbones (`localizers`).
 
 pub mod arrays;
+pub mod checkpoint;
 mod clip;
 mod conv;
 mod conv_stack;

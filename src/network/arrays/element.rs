@@ -49,7 +49,7 @@ impl ElementType {
     }
 
     /// The type that numpy writes as `descr` (`<f4`, `|u1`, `<U12` …) and whether its bytes are big-endian.
-    pub(super) fn from_descr(descr: &str) -> Result<(Self, bool), ArrayProblem> {
+    pub fn from_descr(descr: &str) -> Result<(Self, bool), ArrayProblem> {
         let unknown = || ArrayProblem::Element(descr.chars().take(40).collect());
         let (big_endian, code) = match descr.as_bytes().first() {
             Some(b'>') => (true, &descr[1..]),
@@ -77,6 +77,16 @@ impl ElementType {
             },
         };
         Ok((element, big_endian))
+    }
+
+    /// Turns big-endian elements into little-endian ones or the other way round.
+    pub fn swap_bytes(self, bytes: &mut [u8]) {
+        let word = match self {
+            Self::Utf32(_) => 4,
+            Self::Bytes(_) => 1,
+            element => element.size_bytes(),
+        };
+        bytes.chunks_exact_mut(word).for_each(<[u8]>::reverse);
     }
 
     /// The elements in `bytes` (little-endian; a last incomplete one is left out).
@@ -183,6 +193,16 @@ macro_rules! values_from {
     )*};
 }
 values_from!(bool => Bool, u8 => U8, i64 => I64, f32 => F32, f64 => F64, String => Text);
+
+/// The step along each axis, in elements, of an array in which the first axis varies fastest.
+pub fn fortran_strides(shape: &[usize]) -> Vec<usize> {
+    let steps = shape.iter().scan(1_usize, |step, &length| {
+        let this = *step;
+        *step = step.saturating_mul(length);
+        Some(this)
+    });
+    steps.collect()
+}
 
 /// Elements of `size_bytes` each, picked out of `bytes` in row-major order of `shape`, where a step along axis `k`
 /// moves by `strides[k]` elements from element `offset` on. `None` if the view leaves `bytes`.

@@ -8,7 +8,7 @@ mod error;
 mod npy;
 mod npz;
 
-pub use element::{ElementType, Values, gather_strided};
+pub use element::{ElementType, Values, fortran_strides, gather_strided};
 pub use error::{ArrayError, ArrayProblem};
 pub use npy::{read_npy, read_npy_from, write_npy};
 pub use npz::{Npz, write_npz};

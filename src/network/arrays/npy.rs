@@ -2,7 +2,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
-use super::element::{ElementType, Values, gather_strided};
+use super::element::{ElementType, Values, fortran_strides, gather_strided};
 use super::{Array, ArrayError, ArrayProblem, element_count};
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
@@ -37,19 +37,10 @@ pub fn read_npy_from(input: &mut impl Read, held: u64) -> Result<Array, ArrayPro
         return Err(ArrayProblem::Truncated { claimed, held: bytes.len() as u64 });
     }
     if header.big_endian {
-        let word = match header.element {
-            ElementType::Utf32(_) => 4,
-            ElementType::Bytes(_) => 1,
-            element => element.size_bytes(),
-        };
-        bytes.chunks_exact_mut(word).for_each(<[u8]>::reverse);
+        header.element.swap_bytes(&mut bytes);
     }
     if header.fortran_order && header.shape.len() > 1 {
-        let mut strides = vec![1_usize; header.shape.len()];
-        for axis in 1..strides.len() {
-            strides[axis] = strides[axis - 1].saturating_mul(header.shape[axis - 1]);
-        }
-        bytes = gather_strided(&bytes, header.element.size_bytes(), 0, &header.shape, &strides)
+        bytes = gather_strided(&bytes, header.element.size_bytes(), 0, &header.shape, &fortran_strides(&header.shape))
             .ok_or(ArrayProblem::Truncated { claimed, held })?;
     }
     let values = match (header.element, count) {

@@ -2,6 +2,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, Write};
 use std::path::Path;
 
+use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::npy::{read_npy_from, write_npy};
@@ -30,7 +31,9 @@ impl Npz {
 impl<R: Read + Seek> Npz<R> {
     /// An archive in `reader`; errors name it `place`.
     pub fn from_reader(reader: R, place: String) -> Result<Self, ArrayError> {
-        let archive = ZipArchive::new(reader).map_err(|error| ArrayProblem::from(error).at(&place))?;
+        // Looking for an archive inside of another file is not our business, and misreads some whole ones.
+        let config = Config { archive_offset: ArchiveOffset::Known(0) };
+        let archive = ZipArchive::with_config(config, reader).map_err(|error| ArrayProblem::from(error).at(&place))?;
         let entries = archive.file_names().filter_map(Result::ok);
         let names = entries.filter_map(|name| name.strip_suffix(".npy").map(str::to_owned)).collect();
         Ok(Self { place, archive, names })
