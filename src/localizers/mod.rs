@@ -13,6 +13,6 @@ mod view;
 pub use error::LocalizerError;
 pub use localizer::{FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowRule};
 pub use parts::{Array, ImageFeatures, Parts, QueryEmbedding};
-pub use view::{Resizing, View, ViewRule};
+pub use view::{Normalization, Resizing, View, ViewRule};
 
 pub type Result<T> = std::result::Result<T, LocalizerError>;

@@ -5,3 +5,6 @@ mod support;
 
 mod arrays;
 mod checkpoints;
+mod front_ends;
+mod fill_rule;
+mod views;

@@ -1,6 +1,16 @@
 //! What a model is shown of a frame: which rectangle, how large, resized by which library's rule.
 
+mod cv;
+mod pil;
+mod tensor;
+
+use candle_core::{Device, Tensor};
+
+use super::{LocalizerError, Result};
 use crate::geometry::{Rect, Size};
+use crate::media::Picture;
+use pil::Filter;
+use tensor::Plane;
 
 /// How a system's loader makes its input out of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -78,6 +88,108 @@ impl ViewRule {
                 View { rule: self, covers, input: Size::new(side, side) }
             }
         }
+    }
+}
+
+/// What is taken off each channel and what it is divided by, after bytes became 0..1.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Normalization {
+    pub mean: [f32; 3],
+    pub deviation: [f32; 3],
+}
+
+impl Normalization {
+    pub const IMAGENET: Self = Self { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
+    pub const CLIP: Self =
+        Self { mean: [0.481_454_66, 0.457_827_5, 0.408_210_73], deviation: [0.268_629_54, 0.261_302_58, 0.275_777_11] };
+    pub const NONE: Self = Self { mean: [0.0; 3], deviation: [1.0; 3] };
+}
+
+/// RGB bytes, rows from top to bottom.
+#[derive(Clone, Debug, PartialEq)]
+struct Bytes {
+    width: usize,
+    height: usize,
+    rgb: Vec<u8>,
+}
+
+/// No side of a picture may be longer: bounds the memory of a crop of a very long strip.
+const LONGEST_SIDE: u32 = 1 << 16;
+
+impl ViewRule {
+    /// The network's input made of a picture: 1×3×side×side.
+    ///
+    /// # Errors
+    /// A picture without pixels, one whose bytes do not fit its size, and one so long that its crop cannot be made.
+    pub fn render(self, picture: &Picture, normalization: &Normalization) -> Result<Tensor> {
+        let (input, channels) = self.planes(picture)?;
+        let side = input.area() as usize;
+        let mut values = Vec::with_capacity(3 * side);
+        for (channel, plane) in channels.iter().enumerate() {
+            let (mean, deviation) = (normalization.mean[channel], normalization.deviation[channel]);
+            values.extend(plane.iter().map(|value| (value - mean) / deviation));
+        }
+        let shape = (1, 3, input.height as usize, input.width as usize);
+        Tensor::from_vec(values, shape, &Device::Cpu)
+            .map_err(|error| LocalizerError::Network { message: error.to_string() })
+    }
+
+    /// The three channels at the network's size, as 0..1.
+    fn planes(self, picture: &Picture) -> Result<(Size, [Vec<f32>; 3])> {
+        let Size { width, height } = picture.size;
+        let unusable = || LocalizerError::Picture { width, height, bytes: picture.rgb.len() };
+        if picture.size.area() == 0
+            || width.max(height) > LONGEST_SIDE
+            || picture.rgb.len() as u64 != 3 * picture.size.area()
+        {
+            return Err(unusable());
+        }
+        let bytes = Bytes { width: width as usize, height: height as usize, rgb: picture.rgb.clone() };
+        let resized = match self {
+            Self::Whole => bytes,
+            Self::Crop { side } => {
+                let size = short_side_to(side, picture.size);
+                if size.width.max(size.height) > LONGEST_SIDE {
+                    return Err(unusable());
+                }
+                let resized = pil::resize(&bytes, size.width as usize, size.height as usize, Filter::Bicubic);
+                resized.cropped(crop_offset(size.width, side), crop_offset(size.height, side), side)
+            }
+            Self::Stretch { side, resizing } => {
+                let length = side as usize;
+                match resizing {
+                    Resizing::PilBicubic => pil::resize(&bytes, length, length, Filter::Bicubic),
+                    Resizing::PilBilinear => pil::resize(&bytes, length, length, Filter::Bilinear),
+                    Resizing::CvBilinear => cv::resize_bilinear(&bytes, length, length),
+                    Resizing::CvThenPilBilinear => {
+                        pil::resize(&cv::resize_bilinear(&bytes, 256, 256), length, length, Filter::Bilinear)
+                    }
+                    Resizing::TensorBicubic | Resizing::TensorBicubicAntialiased => {
+                        let antialias = resizing == Resizing::TensorBicubicAntialiased;
+                        let planes = bytes.planes().map(|values| {
+                            let plane = Plane { width: bytes.width, height: bytes.height, values };
+                            plane.resized(length, length, antialias).values
+                        });
+                        return Ok((Size::new(side, side), planes));
+                    }
+                }
+            }
+        };
+        Ok((Size::new(resized.width as u32, resized.height as u32), resized.planes()))
+    }
+}
+
+impl Bytes {
+    fn cropped(&self, left: u32, top: u32, side: u32) -> Self {
+        let (left, top, side) = (left as usize, top as usize, side as usize);
+        let rows = self.rgb.chunks_exact(3 * self.width).skip(top).take(side);
+        let rgb = rows.flat_map(|row| row[3 * left..3 * (left + side)].iter().copied()).collect();
+        Self { width: side, height: side, rgb }
+    }
+
+    /// The channels apart, as 0..1.
+    fn planes(&self) -> [Vec<f32>; 3] {
+        [0, 1, 2].map(|channel| self.rgb.iter().skip(channel).step_by(3).map(|&byte| f32::from(byte) / 255.0).collect())
     }
 }
 

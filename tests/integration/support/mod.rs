@@ -1,5 +1,9 @@
 //! What several integration tests share: where the reference material lies, where fixtures lie.
 
+pub mod checksum;
+pub mod fill_rule;
+pub mod golden;
+
 use std::path::PathBuf;
 
 /// The reference material (real media, annotation files), if this machine has it: `SONOLENS_REFERENCE`, else
