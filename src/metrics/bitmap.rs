@@ -77,6 +77,17 @@ impl Bitmap {
         self.words.iter().zip(&other.words).map(|(a, b)| (a & b).count_ones() as usize).sum()
     }
 
+    /// Cells that are yes, those of them that are in `first`, and those in `second`, in one pass.
+    pub(crate) fn counts_with(&self, first: &Self, second: &Self) -> [usize; 3] {
+        let mut counts = [0u32; 3];
+        for ((word, first), second) in self.words.iter().zip(&first.words).zip(&second.words) {
+            counts[0] += word.count_ones();
+            counts[1] += (word & first).count_ones();
+            counts[2] += (word & second).count_ones();
+        }
+        counts.map(|count| count as usize)
+    }
+
     /// Becomes yes wherever `other` is.
     pub fn join(&mut self, other: &Self) {
         for (word, other) in self.words.iter_mut().zip(&other.words) {

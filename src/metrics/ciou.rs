@@ -1,15 +1,22 @@
 use std::fmt;
 
-use super::{Binarized, GroundTruthMap, Protocol, ScoreMap};
+use super::{Binarized, Bitmap, GroundTruthMap, Protocol, ScoreMap};
 
 /// Consensus intersection over union: Σ M·G / (ΣG + Σ M·\[G = 0\]), in double precision.
 ///
 /// Cells of weight ½ count half in numerator and ΣG, and cost nothing beyond that when they are predicted. Empty
 /// ground truth gives 0, and NaN if the mask is empty too.
 pub fn ciou(binarized: &Binarized, truth: &GroundTruthMap) -> f64 {
-    let in_nonzero = binarized.mask.count_and(truth.nonzero());
-    let in_full = binarized.mask.count_and(truth.full());
-    ratio(in_nonzero, in_full, binarized.positives - in_nonzero, truth)
+    mask_ciou(&binarized.mask, truth)
+}
+
+/// As [`ciou`], of a bare mask. The mask must be on the truth's grid; on another the answer is NaN.
+pub fn mask_ciou(mask: &Bitmap, truth: &GroundTruthMap) -> f64 {
+    if mask.side() != truth.side() {
+        return f64::NAN;
+    }
+    let [all, in_nonzero, in_full] = mask.counts_with(truth.nonzero(), truth.full());
+    ratio(in_nonzero, in_full, all - in_nonzero, truth)
 }
 
 fn ratio(in_nonzero: usize, in_full: usize, outside: usize, truth: &GroundTruthMap) -> f64 {

@@ -5,6 +5,7 @@ mod support;
 
 mod arrays;
 mod checkpoints;
-mod front_ends;
 mod fill_rule;
+mod front_ends;
+mod metrics;
 mod views;

@@ -1,0 +1,5 @@
+//! The metrics against what the authors' own evaluators answered.
+
+mod figures;
+mod golden;
+mod maps;
