@@ -344,6 +344,21 @@ impl ClipAnnotations {
         Self { boxes, tracks, ..Self::default() }
     }
 
+    /// Masks alone.
+    pub fn of_masks(masks: Vec<MaskAnnotation>) -> Self {
+        Self { masks, ..Self::default() }
+    }
+
+    /// The same with these sounds.
+    pub fn with_sounds(self, sounds: Vec<SoundInterval>) -> Self {
+        Self { sounds, ..self }
+    }
+
+    /// The same with a rate of its frame numbers, see [`ClipAnnotations::frame_rate`].
+    pub fn with_frame_rate(self, frame_rate: Option<f64>) -> Self {
+        Self { frame_rate, ..self }
+    }
+
     pub fn boxes(&self) -> &[Annotation] {
         &self.boxes
     }
@@ -489,7 +504,8 @@ fn span_order(span: Span) -> f64 {
     }
 }
 
-fn between_rects(from: &Rect, to: &Rect, share: f64) -> Rect {
+/// The rectangle at `share` (0 to 1) of the way between two.
+pub fn between_rects(from: &Rect, to: &Rect, share: f64) -> Rect {
     let mix = |a: f64, b: f64| a + (b - a) * share;
     Rect::new(mix(from.left, to.left), mix(from.top, to.top), mix(from.right, to.right), mix(from.bottom, to.bottom))
 }

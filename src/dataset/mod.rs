@@ -9,6 +9,10 @@
 mod annotation;
 mod clip;
 mod error;
+pub mod formats;
+pub mod identity;
+mod join;
+mod media_index;
 mod open;
 mod report;
 

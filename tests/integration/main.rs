@@ -1,6 +1,7 @@
 //! Tests through the library's face and through the program, one binary so that they link once.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
+mod dataset;
 mod support;
 
 mod arrays;

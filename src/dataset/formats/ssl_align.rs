@@ -1,0 +1,120 @@
+//! IS3, VPO, MS3 and S4 as SSLalignment publishes them: `[{"image", "audio", "gt_box"}, …]`.
+//!
+//! `gt_box` is `[x0, y0, x1, y1]` in the 224×224 frame, `[0, 0, 0, 0]` for "nothing to see"; in the `*_seg` files it
+//! is the path of a mask instead, beside an `offset`. Which set a file is, the paths and names in it tell: S4 and MS3
+//! come from AVSBench folders and count their last pixel in; VPO's pictures are COCO's twelve-digit numbers; IS3's
+//! are `A_B_number_who` or `A_B_who`, where the last word is what sounds.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::text::parse_json;
+use super::{AnnotationSet, Format, Item, MediaKind};
+use crate::dataset::annotation::{
+    Annotation, BoxScale, BoxShape, ClipAnnotations, MaskAnnotation, Quirk, Span, WrittenBox,
+};
+use crate::dataset::clip::Benchmark;
+use crate::dataset::error::{DatasetError, Place};
+use crate::dataset::identity::{path_tail, stem};
+use crate::geometry::Size;
+
+/// The frame in which the boxes are given.
+pub const FRAME: Size = Size::new(224, 224);
+
+#[derive(Deserialize)]
+struct Entry {
+    image: String,
+    audio: String,
+    gt_box: Truth,
+    offset: Option<i64>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Truth {
+    Box([f64; 4]),
+    Mask(String),
+}
+
+/// Reads boxes or masks; a file that mixes both is fine.
+pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
+    let entries: Vec<Entry> = parse_json(path, text)?;
+    let Some(first) = entries.first() else {
+        return Err(DatasetError::malformed(path, Place::Field("[0]".into()), "the file lists nothing"));
+    };
+    let format = match first.gt_box {
+        Truth::Box(_) => Format::SslAlignBoxes,
+        Truth::Mask(_) => Format::SslAlignMasks,
+    };
+    let benchmark = benchmark_of(path, first);
+    let items = entries.into_iter().map(|entry| item_of(benchmark, entry)).collect();
+    Ok(AnnotationSet::new(format, benchmark, items))
+}
+
+fn benchmark_of(path: &Path, first: &Entry) -> Benchmark {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name = stem(&first.image);
+    let is_coco =
+        name.split('_').next().is_some_and(|id| id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()));
+    if first.image.contains("Single-source") || file.starts_with("s4") {
+        Benchmark::AvsBenchS4
+    } else if first.image.contains("Multi-sources") || file.starts_with("ms3") {
+        Benchmark::AvsBenchMs3
+    } else if is_coco && (first.image.contains("_MS/") || file.starts_with("vpo_ms")) {
+        Benchmark::VpoMs
+    } else if is_coco {
+        Benchmark::VpoSs
+    } else {
+        Benchmark::Is3
+    }
+}
+
+fn item_of(benchmark: Benchmark, entry: Entry) -> Item {
+    let id = match benchmark {
+        Benchmark::AvsBenchS4 => path_tail(&entry.image, 3),
+        Benchmark::AvsBenchMs3 => path_tail(&entry.image, 2),
+        _ => stem(&entry.image).to_owned(),
+    };
+    let class = match benchmark {
+        Benchmark::Is3 => id.rsplit_once('_').map(|(_, who)| who.to_owned()),
+        Benchmark::AvsBenchS4 => id.split_once('/').map(|(category, _)| category.to_owned()),
+        _ => None,
+    };
+    let annotations = match entry.gt_box {
+        // All zero is the files' way to say that nothing in the picture sounds.
+        Truth::Box([0.0, 0.0, 0.0, 0.0]) => ClipAnnotations::default(),
+        Truth::Box(values) => {
+            let written = WrittenBox { values, shape: BoxShape::Corners, scale: BoxScale::Pixels(FRAME) };
+            let mut annotation = Annotation::from_written(written, class.clone());
+            if matches!(benchmark, Benchmark::AvsBenchS4 | Benchmark::AvsBenchMs3) {
+                annotation.quirks.push(Quirk::InclusiveEnd);
+            }
+            ClipAnnotations::of_boxes(vec![annotation])
+        }
+        Truth::Mask(mask) => {
+            let mask = MaskAnnotation {
+                path: PathBuf::from(mask),
+                span: Span::Whole,
+                label: class.clone(),
+                offset: entry.offset,
+            };
+            ClipAnnotations::of_masks(vec![mask])
+        }
+    };
+    Item {
+        picture: entry.image,
+        sound: Some(entry.audio),
+        id: Some(id),
+        class,
+        kind: MediaKind::Image,
+        annotations: Some(annotations),
+        ..Item::default()
+    }
+}
+
+/// The key that the two members of an IS3 pair share, or the sounds of one VPO-MS picture: the name without its
+/// last word.
+pub fn pair_key(id: &str) -> &str {
+    id.rsplit_once('_').map_or(id, |(pair, _)| pair)
+}
