@@ -9,10 +9,9 @@ struct Agreement {
     false_negative: vec4<f32>,
     // 1: hatch what the model does not see.
     hatch: u32,
-    // 0: flat colours, for figures so small that a pattern would not show.
-    patterns: u32,
     edge_width: f32,
-    reserved: u32,
+    reserved_0: u32,
+    reserved_1: u32,
 };
 
 @group(0) @binding(0) var<uniform> agreement: Agreement;
@@ -49,14 +48,10 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         colour = agreement.true_positive;
     } else if (predicted) {
         colour = agreement.false_positive;
-        if (agreement.patterns == 1u) {
-            colour.a *= mix(0.55, 1.35, stripes(position.xy, points, 7.0, 2.6, -1.0));
-        }
+        colour.a *= mix(0.5, 1.45, stripes(position.xy, points, 7.0, 2.6, -1.0));
     } else if (real) {
         colour = agreement.false_negative;
-        if (agreement.patterns == 1u) {
-            colour.a *= mix(0.55, 1.45, dots(position.xy, points, 7.0, 1.7));
-        }
+        colour.a *= mix(0.5, 1.6, dots(position.xy, points, 7.0, 1.8));
     } else if (!is_seen(own) && agreement.hatch == 1u) {
         let line = stripes(position.xy, points, 6.0, 1.0, 1.0);
         return mix(vec4<f32>(0.0, 0.0, 0.0, 0.28), vec4<f32>(0.30), line * 0.8);

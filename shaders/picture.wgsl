@@ -41,10 +41,10 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
     return corner_position(picture.placement, index);
 }
 
-// Mean of the texels under a pixel: bilinear taps no further than two texels apart.
+// Mean of the texels under a pixel: bilinear taps at most a texel apart, up to eight times smaller than stored.
 fn box_sample(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> vec4<f32> {
     let unit_from_texel = picture.shrink / vec2<f32>(textureDimensions(plane));
-    let taps = clamp(ceil(footprint * 0.5 + 0.25), vec2<f32>(1.0), vec2<f32>(6.0));
+    let taps = clamp(ceil(footprint - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
     var sum = vec4<f32>(0.0);
     for (var down = 0.0; down < taps.y; down += 1.0) {
         for (var right = 0.0; right < taps.x; right += 1.0) {

@@ -1,7 +1,7 @@
 //! The wgpu side of the picture: video planes, heatmap overlays, spectrograms.
 //!
 //! Shaders live in `shaders/`. Nothing in here decides what is positive: it draws score maps and thresholds that
-//! `metrics` made, and a test holds the pixels to them. A drawing is plain data ([`StageDraw`]); it becomes an egui
+//! `metrics` made, and a test holds the pixels to them. A drawing is plain data ([`Drawing`]); it becomes an egui
 //! paint callback, or pixels in memory through [`Offscreen`], by the same pipelines.
 
 mod colormap;
@@ -10,11 +10,16 @@ mod overlay;
 pub mod palette;
 mod picture;
 mod pipelines;
+mod renderer;
+mod spectrogram;
 mod stage;
+mod store;
 mod textures;
 mod uniforms;
 
 pub use colormap::Colormap;
 pub use offscreen::{Offscreen, RenderError, Rgba8Image};
 pub use overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay, OverlayStyle, Threshold};
-pub use stage::{StageDraw, View, install};
+pub use renderer::{Drawing, install};
+pub use spectrogram::{FrequencyScale, Spectrogram, SpectrogramDraw, SpectrogramTiming};
+pub use stage::{StageDraw, View};

@@ -4,11 +4,12 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::mpsc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use eframe::wgpu;
 
-use super::stage::{StageDraw, StageRenderer, Target};
+use super::renderer::{Drawing, Renderer, Target};
+use super::store::Gpu;
 use crate::geometry::Size;
 
 /// How long a picture may take. A software rasterizer under load is slow; a lost device never answers.
@@ -53,13 +54,17 @@ pub struct Offscreen {
     device: wgpu::Device,
     queue: wgpu::Queue,
     adapter: wgpu::AdapterInfo,
-    renderer: StageRenderer,
+    renderer: Renderer,
 }
 
 impl Offscreen {
     /// Takes the adapter that `WGPU_BACKEND` and `WGPU_POWER_PREF` lead to, a software one if there is no other.
     pub fn new() -> Result<Self, RenderError> {
-        let instance = wgpu::Instance::new(wgpu::InstanceDescriptor::new_without_display_handle_from_env());
+        Self::of(wgpu::InstanceDescriptor::new_without_display_handle_from_env())
+    }
+
+    fn of(descriptor: wgpu::InstanceDescriptor) -> Result<Self, RenderError> {
+        let instance = wgpu::Instance::new(descriptor);
         let wanted = wgpu::RequestAdapterOptions {
             power_preference: wgpu::PowerPreference::from_env().unwrap_or(wgpu::PowerPreference::HighPerformance),
             ..Default::default()
@@ -75,7 +80,7 @@ impl Offscreen {
             wgpu::DeviceDescriptor { label: Some("offscreen"), required_limits: limits, ..Default::default() };
         let (device, queue) = block_on(adapter.request_device(&descriptor))
             .map_err(|error| RenderError::NoDevice { adapter: info.name.clone(), reason: error.to_string() })?;
-        let renderer = StageRenderer::new(&device, &queue, TARGET_FORMAT);
+        let renderer = Renderer::new(&device, &queue, TARGET_FORMAT);
         Ok(Self { device, queue, adapter: info, renderer })
     }
 
@@ -89,60 +94,102 @@ impl Offscreen {
         self.renderer.used_bytes()
     }
 
-    /// Draws stages one over another on a plain background. One point of theirs is `pixels_per_point` pixels.
+    /// Draws one thing over another on a plain background. One point of theirs is `pixels_per_point` pixels.
     pub fn render(
         &mut self,
-        stages: &[StageDraw],
+        drawings: &[Drawing],
         size: Size,
         pixels_per_point: f32,
         background: [u8; 4],
     ) -> Result<Rgba8Image, RenderError> {
-        let limit = self.device.limits().max_texture_dimension_2d;
-        if ![size.width, size.height].iter().all(|side| (1..=limit).contains(side)) {
-            let Size { width, height } = size;
-            return Err(RenderError::Size { width, height, limit, adapter: self.adapter_name() });
-        }
-        let texture = self.create_target(size);
-        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let target = Target { size_px: [size.width, size.height], pixels_per_point };
-        let prepared: Vec<_> =
-            stages.iter().map(|stage| self.renderer.prepare(&self.device, &self.queue, stage, target)).collect();
-
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let alpha = f64::from(background[3]) / 255.0;
-        let [red, green, blue] = [0, 1, 2].map(|channel| f64::from(background[channel]) / 255.0 * alpha);
-        {
-            let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
-                label: Some("offscreen"),
-                color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                    view: &view,
-                    depth_slice: None,
-                    resolve_target: None,
-                    ops: wgpu::Operations {
-                        load: wgpu::LoadOp::Clear(wgpu::Color { r: red, g: green, b: blue, a: alpha }),
-                        store: wgpu::StoreOp::Store,
-                    },
-                })],
-                ..Default::default()
-            });
-            for stage in &prepared {
-                self.renderer.paint(stage, &mut pass);
-            }
-        }
+        let texture = self.create_target(size)?;
+        let encoder = self.encode(drawings, &texture, pixels_per_point, background);
         self.read_back(encoder, &texture, size)
     }
 
-    fn create_target(&self, size: Size) -> wgpu::Texture {
-        self.device.create_texture(&wgpu::TextureDescriptor {
+    /// The processor time that it takes from plain data to a finished command buffer, uploads included: what a window
+    /// spends on these drawings each frame. Waits for the graphics device before and after, outside of that time.
+    pub fn time_encoding(
+        &mut self,
+        drawings: &[Drawing],
+        size: Size,
+        pixels_per_point: f32,
+    ) -> Result<Duration, RenderError> {
+        let texture = self.create_target(size)?;
+        let started = Instant::now();
+        let commands = self.encode(drawings, &texture, pixels_per_point, [0; 4]).finish();
+        let taken = started.elapsed();
+        let submission = self.queue.submit([commands]);
+        self.wait_for(submission)?;
+        Ok(taken)
+    }
+
+    fn encode(
+        &mut self,
+        drawings: &[Drawing],
+        texture: &wgpu::Texture,
+        pixels_per_point: f32,
+        background: [u8; 4],
+    ) -> wgpu::CommandEncoder {
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let target = Target { size_px: [texture.width(), texture.height()], pixels_per_point };
+        let gpu = Gpu { device: &self.device, queue: &self.queue };
+        let prepared: Vec<_> = drawings.iter().map(|drawing| self.renderer.prepare(gpu, drawing, target)).collect();
+
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let [red, green, blue, alpha] = background.map(|code| f64::from(code) / 255.0);
+        let mut pass = encoder.begin_render_pass(&wgpu::RenderPassDescriptor {
+            label: Some("offscreen"),
+            color_attachments: &[Some(wgpu::RenderPassColorAttachment {
+                view: &view,
+                depth_slice: None,
+                resolve_target: None,
+                ops: wgpu::Operations {
+                    load: wgpu::LoadOp::Clear(wgpu::Color {
+                        r: red * alpha,
+                        g: green * alpha,
+                        b: blue * alpha,
+                        a: alpha,
+                    }),
+                    store: wgpu::StoreOp::Store,
+                },
+            })],
+            ..Default::default()
+        });
+        for drawing in &prepared {
+            self.renderer.paint(drawing, &mut pass);
+        }
+        drop(pass);
+        encoder
+    }
+
+    fn create_target(&self, size: Size) -> Result<wgpu::Texture, RenderError> {
+        let limit = self.device.limits().max_texture_dimension_2d;
+        let Size { width, height } = size;
+        if ![width, height].iter().all(|side| (1..=limit).contains(side)) {
+            return Err(RenderError::Size { width, height, limit, adapter: self.adapter_name() });
+        }
+        Ok(self.device.create_texture(&wgpu::TextureDescriptor {
             label: Some("offscreen target"),
-            size: wgpu::Extent3d { width: size.width, height: size.height, depth_or_array_layers: 1 },
+            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
             mip_level_count: 1,
             sample_count: 1,
             dimension: wgpu::TextureDimension::D2,
             format: TARGET_FORMAT,
             usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
             view_formats: &[],
-        })
+        }))
+    }
+
+    fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<(), RenderError> {
+        self.device
+            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) })
+            .map_err(|error| self.failed(error))?;
+        Ok(())
+    }
+
+    fn failed(&self, error: impl std::fmt::Display) -> RenderError {
+        RenderError::Device { adapter: self.adapter_name(), reason: error.to_string() }
     }
 
     /// Submits what is encoded and waits for the pixels of `texture`.
@@ -152,7 +199,6 @@ impl Offscreen {
         texture: &wgpu::Texture,
         size: Size,
     ) -> Result<Rgba8Image, RenderError> {
-        let failed = |reason: String| RenderError::Device { adapter: self.adapter_name(), reason };
         let row_bytes = size.width * 4;
         let padded_row_bytes = row_bytes.next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
         let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
@@ -176,14 +222,10 @@ impl Offscreen {
         let submission = self.queue.submit([encoder.finish()]);
         let (sender, mapped) = mpsc::channel();
         buffer.map_async(wgpu::MapMode::Read, .., move |result| drop(sender.send(result)));
-        self.device
-            .poll(wgpu::PollType::Wait { submission_index: Some(submission), timeout: Some(PATIENCE) })
-            .map_err(|error| failed(error.to_string()))?;
-        mapped
-            .recv_timeout(PATIENCE)
-            .map_err(|error| failed(error.to_string()))?
-            .map_err(|error| failed(error.to_string()))?;
-        let bytes = buffer.get_mapped_range(..).map_err(|error| failed(error.to_string()))?;
+        self.wait_for(submission)?;
+        let mapping = mapped.recv_timeout(PATIENCE).map_err(|error| self.failed(error))?;
+        mapping.map_err(|error| self.failed(error))?;
+        let bytes = buffer.get_mapped_range(..).map_err(|error| self.failed(error))?;
         let mut pixels = Vec::with_capacity(row_bytes as usize * size.height as usize);
         for row in bytes.chunks_exact(padded_row_bytes as usize) {
             pixels.extend_from_slice(&row[..row_bytes as usize]);
@@ -216,5 +258,27 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
             return value;
         }
         std::thread::yield_now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_an_adapter_the_error_says_what_to_install() {
+        let nothing = wgpu::InstanceDescriptor {
+            backends: wgpu::Backends::empty(),
+            ..wgpu::InstanceDescriptor::new_without_display_handle()
+        };
+        let message = Offscreen::of(nothing).err().unwrap().to_string();
+        assert!(message.contains("no graphics adapter") && message.contains("mesa-vulkan-drivers"), "{message}");
+    }
+
+    #[test]
+    fn colours_come_back_from_premultiplied_ones() {
+        let mut pixels = [64, 0, 128, 128, 9, 9, 9, 255, 0, 0, 0, 0];
+        undo_premultiplication(&mut pixels);
+        assert_eq!(pixels, [128, 0, 255, 128, 9, 9, 9, 255, 0, 0, 0, 0]);
     }
 }

@@ -112,9 +112,9 @@ impl OverlayStyle {
     pub fn among_several() -> Self {
         Self {
             fill: Fill::Tint,
-            opacity: 0.5,
-            ramp: AlphaRamp::Follow { floor: 0.0, power: 1.6 },
-            outside: 0.35,
+            opacity: 0.62,
+            ramp: AlphaRamp::Follow { floor: 0.0, power: 1.5 },
+            outside: 0.3,
             hatch_unseen: false,
             ..Self::alone()
         }

@@ -14,6 +14,7 @@ const PICTURE: &str = include_str!("../../shaders/picture.wgsl");
 const OVERLAY: &str = include_str!("../../shaders/overlay.wgsl");
 const DIFFERENCE: &str = include_str!("../../shaders/difference.wgsl");
 const AGREEMENT: &str = include_str!("../../shaders/agreement.wgsl");
+const SPECTROGRAM: &str = include_str!("../../shaders/spectrogram.wgsl");
 
 /// Which pipeline a draw goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +24,7 @@ pub(super) enum PipelineKind {
     OverlayContour,
     Difference,
     Agreement,
+    Spectrogram,
 }
 
 pub(super) struct Pipelines {
@@ -31,6 +33,7 @@ pub(super) struct Pipelines {
     overlay_contour: wgpu::RenderPipeline,
     difference: wgpu::RenderPipeline,
     agreement: wgpu::RenderPipeline,
+    spectrogram: wgpu::RenderPipeline,
     uniform_layout: wgpu::BindGroupLayout,
     planes_layout: wgpu::BindGroupLayout,
     maps_layout: wgpu::BindGroupLayout,
@@ -74,6 +77,7 @@ impl Pipelines {
         let overlay_contour = build("overlay contour", &overlay, "contour", &maps_layout);
         let difference = build("difference", &[PLACEMENT, CELLS, DIFFERENCE], "fragment", &maps_layout);
         let agreement = build("agreement", &[PLACEMENT, CELLS, AGREEMENT], "fragment", &maps_layout);
+        let spectrogram = build("spectrogram", &[PLACEMENT, SPECTROGRAM], "fragment", &planes_layout);
 
         let (atlas_size, atlas) = Colormap::atlas();
         let colormaps = create_texture(
@@ -95,6 +99,7 @@ impl Pipelines {
             overlay_contour,
             difference,
             agreement,
+            spectrogram,
             uniform_layout,
             planes_layout,
             maps_layout,
@@ -110,11 +115,16 @@ impl Pipelines {
             PipelineKind::OverlayContour => &self.overlay_contour,
             PipelineKind::Difference => &self.difference,
             PipelineKind::Agreement => &self.agreement,
+            PipelineKind::Spectrogram => &self.spectrogram,
         }
     }
 
     pub(super) fn bind_planes(&self, device: &wgpu::Device, planes: [&wgpu::TextureView; 3]) -> wgpu::BindGroup {
         self.bind_textures(device, &self.planes_layout, planes)
+    }
+
+    pub(super) fn bind_spectrogram(&self, device: &wgpu::Device, tile: &wgpu::TextureView) -> wgpu::BindGroup {
+        self.bind_textures(device, &self.planes_layout, [tile, &self.colormaps, &self.colormaps])
     }
 
     pub(super) fn bind_maps(&self, device: &wgpu::Device, maps: [&wgpu::TextureView; 2]) -> wgpu::BindGroup {

@@ -10,7 +10,7 @@ use eframe::wgpu;
 /// A `Weak` beside each value keeps the address from being given to another thing, so that an address is a key. The
 /// least recently used values go when the budget is exceeded; whoever draws with one holds its own handle.
 pub(super) struct TextureCache<Source, Value> {
-    entries: HashMap<usize, Entry<Source, Value>>,
+    entries: HashMap<(usize, u64), Entry<Source, Value>>,
     budget_bytes: u64,
     used_bytes: u64,
     clock: u64,
@@ -28,18 +28,18 @@ impl<Source, Value> TextureCache<Source, Value> {
         Self { entries: HashMap::new(), budget_bytes, used_bytes: 0, clock: 0 }
     }
 
-    /// The value for `source`. If it is not there, `make` makes it and tells its bytes; where possible from a value
+    /// The value for a part of `source`. If it is not there, `make` makes it and tells its bytes; where possible from a value
     /// of `bytes` that is no longer used by anyone and that `fits`.
     pub(super) fn get_or_insert(
         &mut self,
-        source: &Arc<Source>,
+        (source, part): (&Arc<Source>, u64),
         bytes: u64,
         fits: impl Fn(&Value) -> bool,
         make: impl FnOnce(Option<Value>) -> Value,
     ) -> Arc<Value> {
         self.clock += 1;
-        let address = Arc::as_ptr(source).cast::<()>() as usize;
-        if let Some(entry) = self.entries.get_mut(&address) {
+        let key = (Arc::as_ptr(source).cast::<()>() as usize, part);
+        if let Some(entry) = self.entries.get_mut(&key) {
             entry.last_use = self.clock;
             return entry.value.clone();
         }
@@ -55,7 +55,7 @@ impl<Source, Value> TextureCache<Source, Value> {
         }
         let value = Arc::new(make(recycled));
         let entry = Entry { _source: Arc::downgrade(source), value: value.clone(), bytes, last_use: self.clock };
-        self.entries.insert(address, entry);
+        self.entries.insert(key, entry);
         self.used_bytes += bytes;
         value
     }
@@ -114,7 +114,7 @@ mod tests {
         let mut made = Vec::new();
         for index in [0, 1, 0, 2, 0, 1] {
             cache.get_or_insert(
-                &sources[index],
+                (&sources[index], 0),
                 1,
                 |_| true,
                 |_| {

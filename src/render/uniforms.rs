@@ -111,9 +111,22 @@ pub(super) struct AgreementUniform {
     pub false_positive: [f32; 4],
     pub false_negative: [f32; 4],
     pub hatch: u32,
-    pub patterns: u32,
     pub edge_width: f32,
-    pub reserved: u32,
+    pub reserved: [u32; 2],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct SpectrogramUniform {
+    pub placement: PlacementUniform,
+    pub columns: f32,
+    pub columns_per_pixel: f32,
+    pub low_bin: f32,
+    pub high_bin: f32,
+    pub logarithmic: u32,
+    pub low_decibel: f32,
+    pub scale: f32,
+    pub colormap_v: f32,
 }
 
 /// sRGB bytes and an opacity as the shaders take colours.
@@ -154,7 +167,8 @@ mod tests {
             size_of::<OverlayUniform>(),
             size_of::<DifferenceUniform>(),
             size_of::<AgreementUniform>(),
+            size_of::<SpectrogramUniform>(),
         ];
-        assert_eq!(sizes, [192, 144, 112, 128]);
+        assert_eq!(sizes, [192, 144, 112, 128, 80]);
     }
 }

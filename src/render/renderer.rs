@@ -1,0 +1,183 @@
+//! From plain data to draws on the graphics card, inside egui's render pass or any other.
+
+use std::sync::{Arc, Mutex};
+
+use eframe::{egui_wgpu, wgpu};
+
+use super::pipelines::{PipelineKind, Pipelines, UniformBlock, UniformPool};
+use super::spectrogram::SpectrogramDraw;
+use super::stage::StageDraw;
+use super::store::{Bound, Gpu, TextureStore};
+use super::uniforms::{PlacementUniform, SLOT_BYTES};
+
+/// Something to draw, as plain data. Making one is cheap: what it shows is shared, and uploaded once.
+#[derive(Clone, Debug)]
+pub enum Drawing {
+    Stage(StageDraw),
+    Spectrogram(SpectrogramDraw),
+}
+
+impl From<StageDraw> for Drawing {
+    fn from(stage: StageDraw) -> Self {
+        Self::Stage(stage)
+    }
+}
+
+impl From<SpectrogramDraw> for Drawing {
+    fn from(spectrogram: SpectrogramDraw) -> Self {
+        Self::Spectrogram(spectrogram)
+    }
+}
+
+impl Drawing {
+    /// The shape to add to an egui painter. [`install`] must have been called for the window's render state.
+    pub fn into_callback(self) -> egui::PaintCallback {
+        let rect = match &self {
+            Self::Stage(stage) => stage.clip,
+            Self::Spectrogram(spectrogram) => spectrogram.rect,
+        };
+        egui_wgpu::Callback::new_paint_callback(rect, DrawingCallback { drawing: self, prepared: Mutex::new(None) })
+    }
+}
+
+/// Builds the pipelines for a window. To be called once, when the application is created.
+pub fn install(render_state: &egui_wgpu::RenderState) {
+    let renderer = Renderer::new(&render_state.device, &render_state.queue, render_state.target_format);
+    render_state.renderer.write().callback_resources.insert(renderer);
+}
+
+struct DrawingCallback {
+    drawing: Drawing,
+    prepared: Mutex<Option<Prepared>>,
+}
+
+impl egui_wgpu::CallbackTrait for DrawingCallback {
+    fn prepare(
+        &self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        screen: &egui_wgpu::ScreenDescriptor,
+        _encoder: &mut wgpu::CommandEncoder,
+        resources: &mut egui_wgpu::CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        let Some(renderer) = resources.get_mut::<Renderer>() else {
+            log::error!("the pipelines of the pictures are not installed; their places stay empty");
+            return Vec::new();
+        };
+        let target = Target { size_px: screen.size_in_pixels, pixels_per_point: screen.pixels_per_point };
+        let prepared = renderer.prepare(Gpu { device, queue }, &self.drawing, target);
+        if let Ok(mut slot) = self.prepared.lock() {
+            *slot = Some(prepared);
+        }
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: egui::PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &egui_wgpu::CallbackResources,
+    ) {
+        let (Some(renderer), Ok(slot)) = (resources.get::<Renderer>(), self.prepared.lock()) else { return };
+        if let Some(prepared) = slot.as_ref() {
+            renderer.paint(prepared, pass);
+        }
+    }
+}
+
+/// What is drawn on.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target {
+    pub size_px: [u32; 2],
+    pub pixels_per_point: f32,
+}
+
+impl Target {
+    /// Where something lies and what may be seen of it, both given in points.
+    pub(super) fn placement(&self, whole: egui::Rect, clip: egui::Rect) -> PlacementUniform {
+        let scale = self.pixels_per_point;
+        let pixels = |rect: egui::Rect| [rect.left(), rect.top(), rect.right(), rect.bottom()].map(|edge| edge * scale);
+        PlacementUniform {
+            frame_rect: pixels(whole),
+            clip_rect: pixels(clip),
+            target_size: self.size_px.map(|side| side as f32),
+            pixels_per_point: scale,
+            reserved: 0.0,
+        }
+    }
+}
+
+/// The pipelines, and the textures of what was shown lately.
+pub(super) struct Renderer {
+    pipelines: Arc<Pipelines>,
+    store: TextureStore,
+    uniforms: UniformPool,
+}
+
+/// Draws that are ready to be encoded, and what they need until they are done.
+pub(super) struct Prepared {
+    target: Target,
+    uniforms: Arc<UniformBlock>,
+    draws: Vec<Draw>,
+}
+
+struct Draw {
+    pipeline: PipelineKind,
+    bound: Bound,
+    uniform_offset: u32,
+}
+
+/// Collects draws and their uniforms.
+#[derive(Default)]
+pub(super) struct DrawList {
+    draws: Vec<Draw>,
+    uniforms: Vec<u8>,
+}
+
+impl DrawList {
+    pub(super) fn push(&mut self, pipeline: PipelineKind, bound: Bound, uniform: impl bytemuck::Pod) {
+        let uniform_offset = self.uniforms.len();
+        self.uniforms.extend_from_slice(bytemuck::bytes_of(&uniform));
+        self.uniforms.resize(uniform_offset + SLOT_BYTES as usize, 0);
+        self.draws.push(Draw { pipeline, bound, uniform_offset: uniform_offset as u32 });
+    }
+}
+
+impl Renderer {
+    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, target_format: wgpu::TextureFormat) -> Self {
+        let pipelines = Arc::new(Pipelines::new(device, queue, target_format));
+        Self { store: TextureStore::new(pipelines.clone()), pipelines, uniforms: UniformPool::default() }
+    }
+
+    /// Uploads what is new and writes the uniforms.
+    pub(super) fn prepare(&mut self, gpu: Gpu<'_>, drawing: &Drawing, target: Target) -> Prepared {
+        let mut list = DrawList::default();
+        match drawing {
+            Drawing::Stage(stage) => stage.collect(gpu, &mut self.store, target, &mut list),
+            Drawing::Spectrogram(spectrogram) => spectrogram.collect(gpu, &mut self.store, target, &mut list),
+        }
+        let uniforms = self.uniforms.take(gpu.device, &self.pipelines, list.draws.len().max(1) as u64);
+        if !list.uniforms.is_empty() {
+            gpu.queue.write_buffer(&uniforms.buffer, 0, &list.uniforms);
+        }
+        Prepared { target, uniforms, draws: list.draws }
+    }
+
+    /// Encodes the draws. The viewport becomes the whole target: places on it are computed in the vertex shader, so
+    /// that a rectangle that reaches out of the target is cut and not squeezed.
+    pub(super) fn paint(&self, prepared: &Prepared, pass: &mut wgpu::RenderPass<'_>) {
+        let [width, height] = prepared.target.size_px.map(|side| side as f32);
+        pass.set_viewport(0.0, 0.0, width, height, 0.0, 1.0);
+        for draw in &prepared.draws {
+            pass.set_pipeline(self.pipelines.get(draw.pipeline));
+            pass.set_bind_group(0, &prepared.uniforms.bind_group, &[draw.uniform_offset]);
+            pass.set_bind_group(1, draw.bound.bind_group(), &[]);
+            pass.draw(0..4, 0..1);
+        }
+    }
+
+    /// Bytes of graphics memory that textures take.
+    pub(super) fn used_bytes(&self) -> u64 {
+        self.store.used_bytes()
+    }
+}
