@@ -187,8 +187,12 @@ impl SpectrogramDraw {
         // A column is as wide as it is long, around its centre; a coarser one spans the two that it was made of.
         let left_secs = source.timing.start_secs - source.timing.hop_secs / 2.0;
         let column_at = |secs: f64| ((secs - left_secs) / column_secs).clamp(0.0, columns as f64);
-        let first_tile = column_at(from_secs).floor() as usize / TILE_COLUMNS;
-        let end_tile = (column_at(until_secs).ceil() as usize).div_ceil(TILE_COLUMNS);
+        let (from_column, until_column) = (column_at(from_secs), column_at(until_secs));
+        if from_column >= until_column {
+            return Vec::new();
+        }
+        let first_tile = from_column as usize / TILE_COLUMNS;
+        let end_tile = (until_column.ceil() as usize).div_ceil(TILE_COLUMNS);
         let points_at = |column: usize| {
             let secs = left_secs + column as f64 * column_secs;
             (f64::from(self.rect.left()) + (secs - from_secs) / shown_secs * width) as f32

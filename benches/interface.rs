@@ -1,0 +1,91 @@
+//! Processor time that the window spends on the stage in one frame: a 1080p picture and four overlays, from plain data
+//! to a finished command buffer. Budget: 2 ms.
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sonolens::geometry::Size;
+use sonolens::heatmap::Grid;
+use sonolens::media::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
+use sonolens::render::{Offscreen, Overlay, OverlayStyle, StageDraw, Threshold, View, palette};
+
+const ROUNDS: usize = 200;
+const SIZE: Size = Size::new(1920, 1080);
+/// How large the stage is shown; what it is drawn on matters to the graphics card alone.
+const SHOWN: Size = Size::new(640, 360);
+
+fn frame(index: usize) -> Arc<Frame> {
+    let plane = |width: u32, height: u32, code: u8| Plane {
+        width,
+        height,
+        bytes: vec![code.wrapping_add(index as u8); (width * height) as usize],
+    };
+    Arc::new(Frame {
+        index,
+        time_secs: index as f64 / 30.0,
+        size: SIZE,
+        layout: PlaneLayout::Yuv { log2_x: 1, log2_y: 1 },
+        bits: 8,
+        planes: vec![plane(1920, 1080, 90), plane(960, 540, 110), plane(960, 540, 140)],
+        color: ColorDescription {
+            matrix: Matrix::Bt709,
+            range: Range::Limited,
+            siting: ChromaSiting::Left,
+            primaries: 1,
+            transfer: 1,
+        },
+        orientation: Orientation::UPRIGHT,
+        sample_aspect: (1, 1),
+    })
+}
+
+fn map(seed: usize) -> Arc<Grid> {
+    Arc::new(Grid::from_fn(224, 224, |row, column| ((row * 31 + column * 17 + seed * 101) % 997) as f32 / 997.0))
+}
+
+fn stage(picture: &Arc<Frame>, maps: &[Arc<Grid>]) -> StageDraw {
+    let shown = egui::Rect::from_min_size(egui::Pos2::ZERO, egui::vec2(SHOWN.width as f32, SHOWN.height as f32));
+    let overlay = |(slot, map): (usize, &Arc<Grid>)| Overlay {
+        map: map.clone(),
+        threshold: Some(Threshold { value: 0.5, strict: true }),
+        range: [0.0, 1.0],
+        colour: palette::model(slot),
+        style: OverlayStyle::among_several(),
+    };
+    StageDraw {
+        picture: Some(picture.clone()),
+        overlays: maps.iter().enumerate().map(overlay).collect(),
+        view: View::Overlay,
+        frame_rect: shown,
+        clip: shown,
+        crisp_pixels: false,
+    }
+}
+
+fn report(what: &str, mut times: Vec<Duration>) {
+    times.sort();
+    let millis = |share: usize| times[(times.len() - 1) * share / 100].as_secs_f64() * 1e3;
+    println!("{what:<44} median {:6.3} ms   95 % {:6.3} ms   of a budget of 2 ms", millis(50), millis(95));
+}
+
+fn main() {
+    let mut offscreen = match Offscreen::new() {
+        Ok(offscreen) => offscreen,
+        Err(error) => return println!("not measured: {error}"),
+    };
+    println!("1080p picture and four overlays on {}", offscreen.adapter_name());
+    let frames: Vec<_> = (0..60).map(frame).collect();
+    let maps: Vec<_> = (0..400).map(map).collect();
+    let mut time = |stage: StageDraw| offscreen.time_encoding(&[stage.into()], SHOWN, 1.0).unwrap();
+    for picture in &frames {
+        time(stage(picture, &maps[..4]));
+    }
+
+    let still = (0..ROUNDS).map(|_| time(stage(&frames[59], &maps[..4]))).collect();
+    report("nothing changed", still);
+    let playing = (0..ROUNDS).map(|round| time(stage(&frames[round % 60], &maps[..4]))).collect();
+    report("a new picture each frame", playing);
+    let all = (0..ROUNDS).map(|round| time(stage(&frames[round % 60], &maps[round % 99 * 4..][..4]))).collect();
+    report("a new picture and four new maps each frame", all);
+}
