@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod dataset;
+mod media;
+mod media_corpus;
 mod support;
 
 mod arrays;
