@@ -347,6 +347,15 @@ pub fn md5(bytes: &[u8]) -> String {
     sum.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// True where the container has no clock of its own (raw streams, pictures in a row, GIF): time stamps are made up
+/// while reading and differ after a seek.
+pub fn makes_up_times(input: &Input) -> bool {
+    // SAFETY: the context is open, its format is static, and both are only read.
+    let flags = unsafe { (*(*input.as_ptr()).iformat).flags };
+    // Ogg shares the generic index of the raw streams, but its pages carry times.
+    flags & (ffi::AVFMT_NOTIMESTAMPS | ffi::AVFMT_GENERIC_INDEX) as c_int != 0 && input.format().name() != "ogg"
+}
+
 /// Moves the demuxer to the last place at or before `timestamp` of the stream from which decoding can start.
 pub fn seek_before(input: &mut Input, stream: usize, timestamp: i64) -> Result<(), ff::Error> {
     // SAFETY: the context is open and not in use elsewhere: we hold it exclusively.
@@ -500,4 +509,11 @@ pub fn sound_plane(samples: &ff::frame::Audio, index: usize, length: usize) -> &
         let size = usize::try_from(frame.linesize[0]).unwrap_or(0);
         if data.is_null() { &[] } else { std::slice::from_raw_parts(data, length.min(size)) }
     }
+}
+
+/// True for a packet whose picture is decoded but not presented (before the start of an edit list).
+pub fn is_discarded(packet: &ff::Packet) -> bool {
+    use ff::packet::Ref;
+    // SAFETY: the packet is alive and only read.
+    unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
 }

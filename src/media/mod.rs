@@ -15,6 +15,7 @@ mod framemd5;
 mod libav;
 mod picture;
 mod reader;
+mod server;
 mod source;
 mod still;
 mod table;
@@ -25,5 +26,6 @@ pub use frame::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plan
 pub use framemd5::Framemd5Clock;
 pub use picture::Picture;
 pub use reader::VideoReader;
+pub use server::{Direction, FrameServer, OnReady, ServerStatistics};
 pub use source::{AudioStream, Media, VideoStream, open};
 pub use table::FrameTable;

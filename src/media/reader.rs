@@ -11,13 +11,15 @@ use super::frame::{ColorDescription, Frame, Plane, PlaneLayout};
 use super::libav::{self, Scaler};
 use super::picture::{pixel_format, plane_layout, scaler_color};
 use super::source::{VideoStream, check_size, code_points};
-use super::table::{Access, DecodedFacts, FrameTable};
+use super::table::{Access, DecodedFacts, FrameTable, PacketPlaces};
 use super::{Media, MediaError, still};
 
 /// Threads that decode frames side by side; more than two help little for what is watched here.
 const DECODER_THREADS: usize = 2;
 /// So many frames ahead are decoded through rather than sought, though a key frame lies between.
 const NEAR_FRAMES: usize = 4;
+/// A frame that no seek brings out is looked for from the start of the file if it is no further in than this.
+const FROM_START_PACKETS: u32 = 5_000;
 /// How often a seek that landed too late is tried again from further back before reading from the start.
 const SEEK_RETRIES: usize = 4;
 
@@ -117,6 +119,9 @@ impl VideoReader {
                     if from_start {
                         break;
                     }
+                    if retry + 1 >= SEEK_RETRIES && at.is_some_and(|at| at.order > FROM_START_PACKETS) {
+                        break;
+                    }
                     entry = if retry + 1 < SEEK_RETRIES { entry.saturating_sub(1) } else { 0 };
                 }
                 Err(self.failed(index, "its data is damaged or missing".into()))
@@ -187,7 +192,7 @@ impl VideoReader {
     /// Moves to the packet at place `order` of the file; nothing where the demuxer cannot be brought there or before.
     fn seek(
         &mut self,
-        packets: &[(i64, u32)],
+        packets: &PacketPlaces,
         order: u32,
         dts: Option<i64>,
         pts: i64,
@@ -292,7 +297,7 @@ impl Decoding {
     }
 
     /// Brings the packet at place `order` of the file to be decoded next; false where the demuxer ends up behind it.
-    fn seek(&mut self, packets: &[(i64, u32)], order: u32, timestamp: i64) -> bool {
+    fn seek(&mut self, packets: &PacketPlaces, order: u32, timestamp: i64) -> bool {
         if libav::seek_before(&mut self.input, self.stream, timestamp).is_err() {
             return false;
         }
@@ -300,10 +305,8 @@ impl Decoding {
         self.ended = false;
         self.waiting = false;
         while self.read_packet() {
-            let place = self.packet.pts().and_then(|pts| {
-                let at = packets.binary_search_by_key(&pts, |(time, _)| *time).ok()?;
-                packets.get(at).map(|(_, place)| *place)
-            });
+            let position = self.packet.position() as i64;
+            let place = self.packet.pts().and_then(|pts| packets.order_of(pts, position));
             match place {
                 Some(place) if place == order => {
                     self.waiting = true;

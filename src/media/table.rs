@@ -39,7 +39,7 @@ pub(super) enum Access {
     /// One frame, no stream.
     Still,
     /// Frames are known by their time stamps; decoding can start at any entry point.
-    ByTime { entries: Vec<EntryPoint>, packets: Vec<(i64, u32)> },
+    ByTime { entries: Vec<EntryPoint>, packets: PacketPlaces },
     /// Time stamps do not tell frames apart; frames are counted from the start of the file.
     ByCount,
 }
@@ -53,6 +53,38 @@ pub(super) struct EntryPoint {
     pub dts: Option<i64>,
 }
 
+/// Where every packet of the stream is: how a packet is recognized after a seek.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct PacketPlaces {
+    /// Presentation time, place among the packets, and place in the file in bytes (−1 where the demuxer hides it), by
+    /// time.
+    by_time: Vec<(i64, u32, i64)>,
+}
+
+impl PacketPlaces {
+    fn of(packets: &[PacketFacts]) -> Self {
+        let places = packets.iter().enumerate();
+        let mut by_time = places
+            .filter_map(|(order, packet)| Some((packet.pts?, u32::try_from(order).ok()?, packet.position)))
+            .collect::<Vec<_>>();
+        by_time.sort_unstable();
+        Self { by_time }
+    }
+
+    /// The place of a packet among the stream's; nothing where its time and its place in the file contradict each
+    /// other, as when a demuxer made up times after a seek.
+    pub(super) fn order_of(&self, pts: i64, position: i64) -> Option<u32> {
+        let at = self.by_time.binary_search_by_key(&pts, |(time, ..)| *time).ok()?;
+        let (_, order, known) = self.by_time.get(at)?;
+        (*known == position).then_some(*order)
+    }
+
+    fn order_of_time(&self, pts: i64) -> Option<u32> {
+        let at = self.by_time.binary_search_by_key(&pts, |(time, ..)| *time).ok()?;
+        self.by_time.get(at).map(|(_, order, _)| *order)
+    }
+}
+
 /// One packet as the demuxer gives it.
 #[derive(Clone, Copy, Debug)]
 struct PacketFacts {
@@ -62,6 +94,7 @@ struct PacketFacts {
     key: bool,
     discard: bool,
     corrupt: bool,
+    position: i64,
 }
 
 /// A picture as the decoder presents it.
@@ -120,6 +153,13 @@ impl FrameTable {
             end_secs: 0.0,
             notes: Vec::new(),
         }
+    }
+
+    /// A table of evenly spaced frames with a key frame every `group` frames, for tests.
+    #[cfg(test)]
+    pub(super) fn regular(frames: usize, group: usize) -> Self {
+        let frame = |n: usize| Presented { pts: n as i64, duration: 1, key: n.is_multiple_of(group), entry: 0 };
+        Self { frames: (0..frames).map(frame).collect(), end_secs: frames as f64, ..Self::of_still() }
     }
 
     /// How many frames the clip presents.
@@ -264,6 +304,7 @@ fn read_packets(
 ) -> Result<(Vec<PacketFacts>, Option<String>), MediaError> {
     let mut input = libav::open_input(path, stop)?;
     libav::read_only_streams(&mut input, &[stream]);
+    let made_up = libav::makes_up_times(&input);
     let mut packets = Vec::new();
     let mut packet = ff::Packet::empty();
     let ended = loop {
@@ -272,14 +313,14 @@ fn read_packets(
         }
         match packet.read(&mut input) {
             Ok(()) if packet.stream() == stream && packet.size() > 0 => {
-                let flags = packet.flags().bits();
                 packets.push(PacketFacts {
-                    pts: packet.pts(),
+                    pts: packet.pts().filter(|_| !made_up),
                     dts: packet.dts(),
                     duration: packet.duration(),
                     key: packet.is_key(),
-                    discard: flags & ff::ffi::AV_PKT_FLAG_DISCARD != 0,
+                    discard: libav::is_discarded(&packet),
                     corrupt: packet.is_corrupt(),
+                    position: packet.position() as i64,
                 });
             }
             Ok(()) => {}
@@ -294,7 +335,6 @@ fn read_packets(
 /// The table where packets tell. `head` holds what the decoder presents of the first packets, where that is in doubt.
 fn by_packets(packets: &[PacketFacts], head: Option<&[DecodedFacts]>) -> (Vec<Presented>, Access) {
     let entries = entry_points(packets);
-    let order_of_time = packet_orders(packets);
     // What the decoder left out of the head: pictures that come before the first one it presented.
     let first_presented = head.and_then(|head| head.iter().filter_map(|frame| frame.pts).min()).unwrap_or(i64::MIN);
     let presented = packets
@@ -312,7 +352,7 @@ fn by_packets(packets: &[PacketFacts], head: Option<&[DecodedFacts]>) -> (Vec<Pr
         })
         .collect::<Vec<_>>();
     frames.sort_by_key(|frame| frame.pts);
-    (frames, Access::ByTime { entries, packets: order_of_time })
+    (frames, Access::ByTime { entries, packets: PacketPlaces::of(packets) })
 }
 
 /// The table where only decoding tells: what came out, in the order in which it did.
@@ -327,14 +367,17 @@ fn by_decoding(
     let all_stamped = packets.iter().all(|packet| packet.pts.is_some());
     if let (true, true, Some(times)) = (rising, all_stamped, times) {
         let entries = entry_points(packets);
-        let orders = packet_orders(packets);
-        let frames = decoded.iter().zip(times).map(|(frame, pts)| {
-            let order = orders.binary_search_by_key(&pts, |(time, _)| *time).ok();
-            let order = order.and_then(|at| orders.get(at)).map_or(0, |(_, order)| *order as usize);
-            let entry = nearest_entry(&entries, order, pts);
-            Presented { pts, duration: frame.duration, key: frame.key, entry }
-        });
-        return (frames.collect(), Access::ByTime { entries: entries.clone(), packets: orders });
+        let places = PacketPlaces::of(packets);
+        let frames = decoded
+            .iter()
+            .zip(times)
+            .map(|(frame, pts)| {
+                let order = places.order_of_time(pts).unwrap_or(0) as usize;
+                let entry = nearest_entry(&entries, order, pts);
+                Presented { pts, duration: frame.duration, key: frame.key, entry }
+            })
+            .collect();
+        return (frames, Access::ByTime { entries, packets: places });
     }
     let tick = f64::from(clock.0) / f64::from(clock.1.max(1));
     let by_rate = declared_rate.map_or(1.0, |(count, per)| f64::from(per) / f64::from(count) / tick).round() as i64;
@@ -354,15 +397,6 @@ fn entry_points(packets: &[PacketFacts]) -> Vec<EntryPoint> {
         Some(EntryPoint { order: u32::try_from(order).ok()?, pts: packet.pts?, dts: packet.dts })
     })
     .collect()
-}
-
-/// The place of every packet in the file, by its time stamp.
-fn packet_orders(packets: &[PacketFacts]) -> Vec<(i64, u32)> {
-    let stamped = packets.iter().enumerate();
-    let mut orders =
-        stamped.filter_map(|(order, packet)| Some((packet.pts?, u32::try_from(order).ok()?))).collect::<Vec<_>>();
-    orders.sort_unstable();
-    orders
 }
 
 /// The last entry point that comes no later than the frame both in the file and on screen: pictures that follow a key

@@ -1,8 +1,9 @@
 //! A varied corpus of small media files, made with the ffmpeg program, and what that program says they present.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// How each file of the corpus is made: its name and FFmpeg's arguments, `SRC` standing for the lossless source clip
 /// (four seconds of 96×64 at 25 frames a second with noise, so that no two frames are equal).
@@ -134,9 +135,20 @@ pub struct Line {
     pub md5: String,
 }
 
+/// As [`ask_framemd5`], asked once a file.
+pub fn framemd5(path: &Path) -> Vec<Line> {
+    static ASKED: Mutex<BTreeMap<PathBuf, Vec<Line>>> = Mutex::new(BTreeMap::new());
+    if let Some(lines) = ASKED.lock().unwrap().get(path) {
+        return lines.clone();
+    }
+    let lines = ask_framemd5(path);
+    ASKED.lock().unwrap().insert(path.to_owned(), lines.clone());
+    lines
+}
+
 /// What `ffmpeg -f framemd5` says a file presents: every decoded frame once, unturned, none repeated or dropped to fit
 /// a rate.
-pub fn framemd5(path: &Path) -> Vec<Line> {
+fn ask_framemd5(path: &Path) -> Vec<Line> {
     let answer = Command::new("ffmpeg")
         .args(["-v", "quiet", "-nostdin", "-noautorotate", "-i"])
         .arg(path)
