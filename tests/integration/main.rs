@@ -12,3 +12,4 @@ mod fill_rule;
 mod front_ends;
 mod metrics;
 mod views;
+mod playback;

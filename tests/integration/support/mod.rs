@@ -3,6 +3,7 @@
 pub mod checksum;
 pub mod fill_rule;
 pub mod golden;
+pub mod sound_server;
 
 use std::path::PathBuf;
 
