@@ -11,15 +11,16 @@ use rodio::cpal::{
 };
 use rodio::{CpalError, CpalErrorKind};
 
-use super::output::{Delivery, Event};
+use super::output::{Delivery, Event, UNPACED_LEAD_SECS};
 
 /// The rate that is asked for where the device has it: most videos bear it and most devices run at it.
 const PREFERRED_RATE: u32 = 48_000;
 /// Frames that the device asks for at a time; it holds two of these. Seeks are heard after some 40 ms, and a busy
 /// machine has 20 ms to answer.
 const PERIOD_FRAMES: u32 = 1024;
-/// A device that is so far ahead of the wall clock is made to wait, so that it does not take the processor.
-const RUNAWAY_LEAD_SECS: f64 = 0.5;
+/// A device that is so far ahead of the wall clock is made to wait until it is given up, so that it does not take the
+/// processor.
+const RUNAWAY_LEAD_SECS: f64 = 2.0 * UNPACED_LEAD_SECS;
 const RUNAWAY_PAUSE: Duration = Duration::from_millis(5);
 
 /// Why there is no device.

@@ -21,7 +21,7 @@ const WATCH_PERIOD: Duration = Duration::from_millis(100);
 /// A new device plays silence for so long before it is trusted with the clock.
 const PROBATION: Duration = Duration::from_millis(150);
 /// A device that has taken so much more than it can have played is not paced by anything.
-const UNPACED_LEAD_SECS: f64 = 1.0;
+pub(crate) const UNPACED_LEAD_SECS: f64 = 1.0;
 /// A device that has asked for nothing for so long is stuck.
 const STALLED: Duration = Duration::from_millis(1500);
 /// After a device was lost it is looked for once again by itself, and later when playing is asked for, not more often
@@ -141,21 +141,23 @@ impl Delivery {
 struct Silent {
     delivery: Delivery,
     start_secs: f64,
+    /// Whether it has to come back soon.
+    busy: bool,
 }
 
 impl Silent {
     fn new(shared: &Arc<Shared>) -> Self {
-        Self { delivery: shared.take_over(SILENT_RATE), start_secs: shared.now_secs() }
+        Self { delivery: shared.take_over(SILENT_RATE), start_secs: shared.now_secs(), busy: true }
     }
 
     /// Delivers what is due, before and after obeying `command` and those that wait behind it.
-    fn tick(&mut self, command: Option<Command>) -> bool {
+    fn tick(&mut self, command: Option<Command>) {
         let shared = self.delivery.shared.clone();
         let mut transport = lock(&shared.transport);
         self.deliver_until(&mut transport, 0.0);
         command.into_iter().chain(shared.commands.try_iter()).for_each(|command| transport.apply(command));
         self.deliver_until(&mut transport, SILENT_LEAD_SECS);
-        transport.is_moving()
+        self.busy = transport.is_moving();
     }
 
     fn deliver_until(&mut self, transport: &mut Transport, lead_secs: f64) {
@@ -254,9 +256,8 @@ impl Output {
     }
 
     fn patience(&self) -> Duration {
-        let moving = self.was_moving;
         let watch = match (&self.silent, &self.device) {
-            (Some(_), _) if moving => SILENT_PERIOD,
+            (Some(silent), _) if silent.busy || self.was_moving => SILENT_PERIOD,
             (_, Some(_)) => WATCH_PERIOD,
             _ => IDLE,
         };

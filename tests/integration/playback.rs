@@ -3,7 +3,7 @@
 //! The environment decides which device is opened, so each scene plays in a process of its own: this test binary
 //! again, with the scene's name in its environment.
 
-use std::io::{BufRead, BufReader};
+use std::io::Read;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,6 +22,12 @@ const FRAME_SECS: f64 = 0.04;
 fn scene() {
     match std::env::var(SCENE).as_deref() {
         Ok("flash-and-click") => flash_and_click(),
+        Ok("loop") => play_a_loop(),
+        Ok("swap") => swap_the_sound(),
+        Ok("slow") => play_at(0.5),
+        Ok("fast") => play_at(2.0),
+        Ok("no device") => play_without_device(),
+        Ok("device lost") => lose_the_device(),
         Ok(other) => panic!("no scene {other}"),
         Err(_) => {}
     }
@@ -62,6 +68,12 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
+fn wait_for_the_end(player: &Player) {
+    wait_until("the end", || !player.state().playing);
+    let state = player.state();
+    assert!(state.at_end && state.device != Device::Silent, "{state:?}");
+}
+
 fn player_with_device() -> Player {
     let player = Player::new(Arc::new(|| {}));
     wait_until("the device", || player.state().device != Device::Silent);
@@ -98,6 +110,7 @@ fn flash_and_click() {
             report(&format!("frame {due}"));
         }
         if !state.playing {
+            assert!(state.device != Device::Silent, "{state:?}");
             break;
         }
         std::thread::sleep(Duration::from_micros(500));
@@ -138,4 +151,197 @@ fn the_frame_on_screen_and_the_sample_heard_are_of_one_instant() {
         attempts.push(late_ms);
     }
     panic!("picture and sound are apart, in each attempt by (ms): {attempts:.1?}");
+}
+
+/// Stereo noise without a silent sample, other noise for another seed.
+fn noise(seed: u64, frames: usize) -> Waveform {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let value = (state >> 40) as f32 / (1 << 24) as f32 - 0.5;
+        if value.abs() < 0.01 { 0.25 } else { value }
+    };
+    Waveform { rate: RATE, channels: 2, samples: (0..2 * frames).map(|_| next()).collect() }
+}
+
+fn frame_of(track: &Waveform, index: usize) -> [f32; 2] {
+    [track.samples[2 * index], track.samples[2 * index + 1]]
+}
+
+fn same(a: [f32; 2], b: [f32; 2]) -> bool {
+    (a[0] - b[0]).abs() < 1e-6 && (a[1] - b[1]).abs() < 1e-6
+}
+
+/// What was heard, from the first sample that is not silent to the last.
+fn heard(recording: &Recording) -> &[[f32; 2]] {
+    let sounds = |frame: &[f32; 2]| frame[0] != 0.0 || frame[1] != 0.0;
+    let first = recording.frames.iter().position(sounds).expect("something is heard");
+    let last = recording.frames.iter().rposition(sounds).unwrap();
+    &recording.frames[first..=last]
+}
+
+const LOOP_TRACK: usize = 60_000;
+const LOOP_START: usize = 20_011;
+const LOOP_END: usize = 33_333;
+
+fn play_a_loop() {
+    let mut player = player_with_device();
+    let track = noise(1, LOOP_TRACK);
+    let duration_secs = track.duration_secs();
+    player.set_track(Some(Arc::new(track)), 0.0, duration_secs);
+    player.set_loop(Some((LOOP_START as f64 / f64::from(RATE), LOOP_END as f64 / f64::from(RATE))));
+    player.play();
+    std::thread::sleep(Duration::from_millis(1500));
+    player.set_loop(None);
+    wait_for_the_end(&player);
+}
+
+#[test]
+fn what_is_heard_is_the_sound_to_the_sample_and_loops_join_to_the_sample() {
+    let Some(server) = SoundServer::start() else { return };
+    let recorder = server.record();
+    reports(start_scene("loop", &server.environment()));
+    let recording = recorder.stop();
+    let (heard, track) = (heard(&recording), noise(1, LOOP_TRACK));
+    let rounds = (heard.len() - LOOP_TRACK) / (LOOP_END - LOOP_START);
+    assert!(rounds >= 2, "it looped {rounds} times");
+    let way = (0..LOOP_END).chain((0..rounds).flat_map(|_| LOOP_START..LOOP_END)).chain(LOOP_END..LOOP_TRACK);
+    let expected: Vec<usize> = way.collect();
+    assert_eq!(heard.len(), expected.len());
+    for (index, &place) in expected.iter().enumerate() {
+        assert!(same(heard[index], frame_of(&track, place)), "frame {index} of the recording is not sample {place}");
+    }
+}
+
+const SWAP_TRACK: usize = 96_000;
+
+fn swap_the_sound() {
+    let mut player = player_with_device();
+    let own = noise(1, SWAP_TRACK);
+    let duration_secs = own.duration_secs();
+    player.set_track(Some(Arc::new(own)), 0.0, duration_secs);
+    player.play();
+    std::thread::sleep(Duration::from_millis(500));
+    player.set_sound(Some(Arc::new(noise(2, SWAP_TRACK))), 0.0);
+    wait_for_the_end(&player);
+}
+
+#[test]
+fn another_sound_is_heard_at_once_and_at_the_same_place() {
+    let Some(server) = SoundServer::start() else { return };
+    let recorder = server.record();
+    reports(start_scene("swap", &server.environment()));
+    let recording = recorder.stop();
+    let (heard, own, other) = (heard(&recording), noise(1, SWAP_TRACK), noise(2, SWAP_TRACK));
+    assert_eq!(heard.len(), SWAP_TRACK, "nothing is lost and nothing is heard twice");
+    let last_own = (0..SWAP_TRACK).rfind(|&at| same(heard[at], frame_of(&own, at))).unwrap();
+    let first_other = (0..SWAP_TRACK).find(|&at| same(heard[at], frame_of(&other, at))).unwrap();
+    assert!(last_own < first_other && first_other - last_own <= 480, "they fade within 10 ms");
+    assert!((0..last_own).all(|at| same(heard[at], frame_of(&own, at))));
+    assert!((first_other..SWAP_TRACK).all(|at| same(heard[at], frame_of(&other, at))));
+}
+
+const TONE_HZ: f64 = 440.0;
+
+fn play_at(speed: f64) {
+    let mut player = player_with_device();
+    let frames = (2.0 * speed * f64::from(RATE)) as usize;
+    let tone = |n: usize| (TONE_HZ * std::f64::consts::TAU * n as f64 / f64::from(RATE)).sin() as f32 * 0.5;
+    let track = Waveform { rate: RATE, channels: 1, samples: (0..frames).map(tone).collect() };
+    let duration_secs = track.duration_secs();
+    player.set_track(Some(Arc::new(track)), 0.0, duration_secs);
+    player.set_speed(speed);
+    player.play();
+    wait_for_the_end(&player);
+}
+
+#[test]
+fn speed_changes_how_long_a_sound_is_and_not_its_pitch() {
+    let Some(server) = SoundServer::start() else { return };
+    for scene in ["slow", "fast"] {
+        let recorder = server.record();
+        reports(start_scene(scene, &server.environment()));
+        let recording = recorder.stop();
+        let heard = heard(&recording);
+        let off_frames = heard.len().abs_diff(2 * RATE as usize);
+        assert!(off_frames < RATE as usize / 20, "{scene}: heard {} frames", heard.len());
+        let rising = heard.windows(2).filter(|pair| pair[0][0] < 0.0 && pair[1][0] >= 0.0).count();
+        let pitch_hz = rising as f64 / (heard.len() as f64 / f64::from(RATE));
+        assert!((pitch_hz - TONE_HZ).abs() < 4.0, "{scene}: {pitch_hz} Hz");
+    }
+}
+
+fn play_without_device() {
+    let mut player = Player::new(Arc::new(|| {}));
+    player.set_track(Some(Arc::new(noise(1, 48_000))), 0.0, 1.0);
+    player.play();
+    let mut last_secs = 0.0;
+    wait_until("the end", || {
+        let state = player.state();
+        assert!(state.position_secs >= last_secs, "it went back from {last_secs} to {}", state.position_secs);
+        last_secs = state.position_secs;
+        !state.playing
+    });
+    wait_until("a word about the device", || !player.state().notices.is_empty());
+    let state = player.state();
+    assert!(state.at_end && state.device == Device::Silent);
+    report(&state.notices.join(" "));
+}
+
+/// An ALSA configuration in which the default device is what `default` says.
+fn alsa_with_default(folder: &tempfile::TempDir, default: &str) -> [(&'static str, String); 2] {
+    let file = folder.path().join("asound.conf");
+    std::fs::write(&file, default).unwrap();
+    let folder = folder.path().to_str().unwrap().to_owned();
+    [("ALSA_CONFIG_PATH", file.to_str().unwrap().to_owned()), ("XDG_RUNTIME_DIR", folder)]
+}
+
+#[test]
+fn without_a_device_the_wall_clock_leads_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = reports(start_scene("no device", &alsa_with_default(&folder, "")));
+    assert!(said[0].1.contains("No sound"), "{said:?}");
+}
+
+#[test]
+fn a_device_that_swallows_sound_without_playing_it_does_not_lead() {
+    let folder = tempfile::tempdir().unwrap();
+    let null = "pcm.!default { type null }\nctl.!default { type null }\n";
+    let said = reports(start_scene("no device", &alsa_with_default(&folder, null)));
+    assert!(said[0].1.contains("faster than it can play"), "{said:?}");
+}
+
+fn lose_the_device() {
+    let mut player = player_with_device();
+    player.set_track(Some(Arc::new(noise(1, 3 * 48_000))), 0.0, 3.0);
+    player.play();
+    wait_until("the first second", || player.state().position_secs > 1.0);
+    report("playing");
+    let mut last_secs = 0.0;
+    wait_until("the end", || {
+        let state = player.state();
+        assert!(state.position_secs >= last_secs, "it went back from {last_secs} to {}", state.position_secs);
+        last_secs = state.position_secs;
+        !state.playing
+    });
+    let state = player.state();
+    assert!(state.at_end && state.device == Device::Silent && !state.notices.is_empty());
+    report(&state.notices.join(" "));
+}
+
+#[test]
+fn when_the_device_goes_away_playing_goes_on_from_the_same_place() {
+    let Some(mut server) = SoundServer::start() else { return };
+    let mut scene = start_scene("device lost", &server.environment());
+    let mut seen = String::new();
+    let mut output = scene.stdout.take().unwrap();
+    while !seen.contains("playing") {
+        let mut byte = [0];
+        assert_eq!(output.read(&mut byte).unwrap(), 1, "the scene ended early: {seen}");
+        seen.push(char::from(byte[0]));
+    }
+    server.kill();
+    output.read_to_string(&mut seen).unwrap();
+    assert!(scene.wait().unwrap().success(), "{seen}");
+    assert!(seen.contains("is not used"), "{seen}");
 }
