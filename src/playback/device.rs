@@ -15,13 +15,15 @@ use super::output::{Delivery, Event, UNPACED_LEAD_SECS};
 
 /// The rate that is asked for where the device has it: most videos bear it and most devices run at it.
 const PREFERRED_RATE: u32 = 48_000;
-/// Frames that the device asks for at a time; it holds two of these. Seeks are heard after some 40 ms, and a busy
-/// machine has 20 ms to answer.
-const PERIOD_FRAMES: u32 = 1024;
+/// Frames that the device asks for at a time; it holds two of these. Changes are heard some 80 ms later (the clock
+/// knows, so picture and sound stay together), and in return sound goes on while models keep every core busy.
+const PERIOD_FRAMES: u32 = 2048;
 /// A device that is so far ahead of the wall clock is made to wait until it is given up, so that it does not take the
 /// processor.
 const RUNAWAY_LEAD_SECS: f64 = 2.0 * UNPACED_LEAD_SECS;
 const RUNAWAY_PAUSE: Duration = Duration::from_millis(5);
+/// Errors may come and pass on a busy machine. A device that has only had errors for so long is lost.
+const TOLERATED_ERRORS: Duration = Duration::from_millis(300);
 
 /// Why there is no device.
 #[derive(Debug, thiserror::Error)]
@@ -167,7 +169,7 @@ impl Opening<'_> {
         meter: Arc<Meter>,
         given: Receiver<Delivery>,
     ) -> Result<cpal::Stream, OpenError> {
-        let (serial, events) = (self.serial, self.events.clone());
+        let (serial, events, seen) = (self.serial, self.events.clone(), meter.clone());
         let (rate, channels) = (config.sample_rate, usize::from(config.channels));
         let mut delivery: Option<Delivery> = None;
         let mut stereo: Vec<f32> = Vec::new();
@@ -190,9 +192,13 @@ impl Opening<'_> {
             }
         };
         let mut told = false;
+        let mut failing: Option<(u64, Instant)> = None;
         let on_error = move |error: CpalError| {
-            let harmless = [CpalErrorKind::Xrun, CpalErrorKind::DeviceChanged, CpalErrorKind::RealtimeDenied];
-            if !told && !harmless.contains(&error.kind()) {
+            let frames = seen.frames.load(Ordering::Relaxed);
+            let since = failing.filter(|(then, _)| *then == frames).map_or_else(Instant::now, |(_, since)| since);
+            failing = Some((frames, since));
+            let gone = [CpalErrorKind::DeviceNotAvailable, CpalErrorKind::StreamInvalidated];
+            if !told && (gone.contains(&error.kind()) || since.elapsed() > TOLERATED_ERRORS) {
                 told = true;
                 let _ = events.send(Event::Lost { serial, why: error.to_string() });
             }

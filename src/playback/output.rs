@@ -75,6 +75,20 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Shared {
+    /// With nobody in charge of it yet.
+    pub(crate) fn new() -> (Arc<Self>, Sender<Command>) {
+        let (commands, waiting) = unbounded();
+        let shared = Arc::new(Self {
+            started: Instant::now(),
+            transport: Mutex::new(Transport::new(SILENT_RATE)),
+            timeline: Mutex::new(Timeline::new(SILENT_RATE, 0, 0.0)),
+            status: Mutex::new(Status { device: Device::Silent, notices: Vec::new() }),
+            commands: waiting,
+            epoch: AtomicU64::new(0),
+        });
+        (shared, commands)
+    }
+
     fn now_secs(&self) -> f64 {
         self.started.elapsed().as_secs_f64()
     }
@@ -174,16 +188,8 @@ impl Silent {
 
 /// Starts the output thread, with the silent clock in charge until the device is open.
 pub(crate) fn start_output(wake: Arc<dyn Fn() + Send + Sync>) -> (Arc<Shared>, Sender<Command>, Sender<Event>) {
-    let (commands, waiting) = unbounded();
+    let (shared, commands) = Shared::new();
     let (events, happened) = unbounded();
-    let shared = Arc::new(Shared {
-        started: Instant::now(),
-        transport: Mutex::new(Transport::new(SILENT_RATE)),
-        timeline: Mutex::new(Timeline::new(SILENT_RATE, 0, 0.0)),
-        status: Mutex::new(Status { device: Device::Silent, notices: Vec::new() }),
-        commands: waiting,
-        epoch: AtomicU64::new(0),
-    });
     let output = Output {
         silent: Some(Silent::new(&shared)),
         shared: shared.clone(),

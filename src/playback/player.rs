@@ -63,6 +63,10 @@ impl Player {
     /// state has changed by itself: a device that came or went, a notice, the end of the clip.
     pub fn new(wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let (shared, commands, events) = start_output(wake);
+        Self::over(shared, commands, events)
+    }
+
+    fn over(shared: Arc<Shared>, commands: Sender<Command>, events: Sender<Event>) -> Self {
         Self {
             shared,
             commands,
@@ -239,4 +243,80 @@ impl Drop for Player {
 
 fn finite(secs: f64) -> f64 {
     if secs.is_finite() { secs } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A player whose commands nobody has obeyed yet, as at the instant after a call.
+    fn player() -> Player {
+        let (shared, commands) = Shared::new();
+        let mut player = Player::over(shared, commands, crossbeam_channel::unbounded().0);
+        player.set_track(None, 0.0, 10.0);
+        player
+    }
+
+    #[test]
+    fn a_command_shows_at_once() {
+        let mut player = player();
+        player.seek(3.2);
+        assert_eq!(player.state().position_secs, 3.2);
+        assert!(!player.state().playing);
+        player.toggle();
+        assert!(player.state().playing);
+        player.seek(7.0);
+        assert_eq!((player.state().position_secs, player.state().playing), (7.0, true));
+        player.toggle();
+        assert_eq!((player.state().position_secs, player.state().playing), (7.0, false));
+    }
+
+    #[test]
+    fn playing_at_the_end_begins_anew() {
+        let mut player = player();
+        player.seek(99.0);
+        assert!(player.state().at_end && player.state().position_secs == 10.0);
+        player.play();
+        assert_eq!((player.state().position_secs, player.state().playing), (0.0, true));
+        player.pause();
+        player.set_loop(Some((4.0, 6.0)));
+        player.seek(10.0);
+        player.play();
+        assert_eq!(player.state().position_secs, 4.0);
+        player.pause();
+        player.set_speed(-1.0);
+        player.seek(0.0);
+        player.play();
+        assert_eq!(player.state().position_secs, 10.0);
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_brought_to_sense() {
+        let mut player = player();
+        player.set_speed(100.0);
+        assert_eq!(player.state().speed, 4.0);
+        player.set_speed(-0.1);
+        assert_eq!(player.state().speed, -0.25);
+        player.set_speed(f64::NAN);
+        assert_eq!(player.state().speed, 1.0);
+        player.seek(f64::NAN);
+        assert_eq!(player.state().position_secs, 0.0);
+        player.set_loop(Some((5.0, 5.0)));
+        assert_eq!(player.loop_secs(), None);
+        player.set_loop(Some((-3.0, 99.0)));
+        assert_eq!(player.loop_secs(), Some((0.0, 10.0)));
+        player.set_volume(7.0);
+        assert_eq!(player.volume(), 1.0);
+    }
+
+    #[test]
+    fn another_clip_begins_paused_and_without_a_loop() {
+        let mut player = player();
+        player.set_loop(Some((1.0, 2.0)));
+        player.seek(5.0);
+        player.play();
+        player.set_track(None, 0.0, 3.0);
+        let state = player.state();
+        assert_eq!((state.position_secs, state.playing, player.loop_secs()), (0.0, false, None));
+    }
 }

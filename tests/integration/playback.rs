@@ -3,9 +3,11 @@
 //! The environment decides which device is opened, so each scene plays in a process of its own: this test binary
 //! again, with the scene's name in its environment.
 
+#![allow(clippy::print_stdout, reason = "a scene reports on standard output")]
+
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use sonolens::playback::{Device, Player, due_frame};
@@ -119,38 +121,49 @@ fn flash_and_click() {
 
 /// The distance in milliseconds between each flash on screen and its click in the recording; positive where the
 /// picture is late.
-fn picture_late_ms(reports: &[(f64, String)], recording: &Recording) -> Vec<f64> {
+fn picture_late_ms(reports: &[(f64, String)], recording: &Recording) -> Result<Vec<f64>, String> {
     let loud: Vec<usize> = (0..recording.frames.len()).filter(|&index| recording.frames[index][0] > 0.5).collect();
-    assert_eq!(loud.len(), CLICKS, "each click is heard once");
-    loud.iter()
-        .enumerate()
-        .map(|(index, &at)| {
-            let frame = format!("frame {}", (index + 1) * CLICK_EVERY);
-            let shown = reports.iter().find(|(_, what)| *what == frame).map(|(nanos, _)| *nanos);
-            (shown.unwrap_or_else(|| panic!("{frame} was never due")) - recording.nanos_at(at)) * 1e-6
-        })
-        .collect()
+    if loud.len() != CLICKS {
+        return Err(format!("{} of {CLICKS} clicks are heard", loud.len()));
+    }
+    let late_ms = |(index, &at): (usize, &usize)| {
+        let frame = format!("frame {}", (index + 1) * CLICK_EVERY);
+        let shown = reports.iter().find(|(_, what)| *what == frame).ok_or(format!("{frame} was never due"))?;
+        Ok((shown.0 - recording.nanos_at(at)) * 1e-6)
+    };
+    loud.iter().enumerate().map(late_ms).collect()
 }
 
-/// The one test that measures time, for that is what it states: median under 10 ms, never over 25 ms. A machine that
-/// was busy elsewhere gets two more attempts.
-#[test]
-fn the_frame_on_screen_and_the_sample_heard_are_of_one_instant() {
+/// Runs a scene and judges the recording. A machine that was too busy to feed the device in time drops out, and gets
+/// two more attempts.
+fn listen(scene: &str, judge: impl Fn(&[(f64, String)], &Recording) -> Result<(), String>) {
+    static LISTENING: Mutex<()> = Mutex::new(());
+    // One at a time: they would keep the machine from each other.
+    let _alone = LISTENING.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(server) = SoundServer::start() else { return };
-    let mut attempts = Vec::new();
+    let mut complaints = Vec::new();
     for _ in 0..3 {
         let recorder = server.record();
-        let reports = reports(start_scene("flash-and-click", &server.environment()));
-        let late_ms = picture_late_ms(&reports, &recorder.stop());
+        let reports = reports(start_scene(scene, &server.environment()));
+        match judge(&reports, &recorder.stop()) {
+            Ok(()) => return,
+            Err(complaint) => complaints.push(complaint),
+        }
+    }
+    panic!("{scene}, in each attempt: {complaints:#?}");
+}
+
+/// The one test that measures time, for that is what it states: median under 10 ms, never over 25 ms.
+#[test]
+fn the_frame_on_screen_and_the_sample_heard_are_of_one_instant() {
+    listen("flash-and-click", |reports, recording| {
+        let late_ms = picture_late_ms(reports, recording)?;
         let mut apart_ms: Vec<f64> = late_ms.iter().map(|ms| ms.abs()).collect();
         apart_ms.sort_by(f64::total_cmp);
         eprintln!("picture late by (ms) {late_ms:.1?}");
-        if apart_ms[CLICKS / 2] < 10.0 && apart_ms[CLICKS - 1] <= 25.0 {
-            return;
-        }
-        attempts.push(late_ms);
-    }
-    panic!("picture and sound are apart, in each attempt by (ms): {attempts:.1?}");
+        let together = apart_ms[CLICKS / 2] < 10.0 && apart_ms[CLICKS - 1] <= 25.0;
+        together.then_some(()).ok_or(format!("picture late by (ms) {late_ms:.1?}"))
+    });
 }
 
 /// Stereo noise without a silent sample, other noise for another seed.
@@ -198,19 +211,18 @@ fn play_a_loop() {
 
 #[test]
 fn what_is_heard_is_the_sound_to_the_sample_and_loops_join_to_the_sample() {
-    let Some(server) = SoundServer::start() else { return };
-    let recorder = server.record();
-    reports(start_scene("loop", &server.environment()));
-    let recording = recorder.stop();
-    let (heard, track) = (heard(&recording), noise(1, LOOP_TRACK));
-    let rounds = (heard.len() - LOOP_TRACK) / (LOOP_END - LOOP_START);
-    assert!(rounds >= 2, "it looped {rounds} times");
-    let way = (0..LOOP_END).chain((0..rounds).flat_map(|_| LOOP_START..LOOP_END)).chain(LOOP_END..LOOP_TRACK);
-    let expected: Vec<usize> = way.collect();
-    assert_eq!(heard.len(), expected.len());
-    for (index, &place) in expected.iter().enumerate() {
-        assert!(same(heard[index], frame_of(&track, place)), "frame {index} of the recording is not sample {place}");
-    }
+    let track = noise(1, LOOP_TRACK);
+    listen("loop", |_, recording| {
+        let heard = heard(recording);
+        let rounds = heard.len().saturating_sub(LOOP_TRACK) / (LOOP_END - LOOP_START);
+        let way = (0..LOOP_END).chain((0..rounds).flat_map(|_| LOOP_START..LOOP_END)).chain(LOOP_END..LOOP_TRACK);
+        let expected: Vec<usize> = way.collect();
+        if rounds < 2 || heard.len() != expected.len() {
+            return Err(format!("{} frames with {rounds} rounds", heard.len()));
+        }
+        let wrong = (0..heard.len()).find(|&index| !same(heard[index], frame_of(&track, expected[index])));
+        wrong.map_or(Ok(()), |index| Err(format!("frame {index} heard is not sample {}", expected[index])))
+    });
 }
 
 const SWAP_TRACK: usize = 96_000;
@@ -228,17 +240,19 @@ fn swap_the_sound() {
 
 #[test]
 fn another_sound_is_heard_at_once_and_at_the_same_place() {
-    let Some(server) = SoundServer::start() else { return };
-    let recorder = server.record();
-    reports(start_scene("swap", &server.environment()));
-    let recording = recorder.stop();
-    let (heard, own, other) = (heard(&recording), noise(1, SWAP_TRACK), noise(2, SWAP_TRACK));
-    assert_eq!(heard.len(), SWAP_TRACK, "nothing is lost and nothing is heard twice");
-    let last_own = (0..SWAP_TRACK).rfind(|&at| same(heard[at], frame_of(&own, at))).unwrap();
-    let first_other = (0..SWAP_TRACK).find(|&at| same(heard[at], frame_of(&other, at))).unwrap();
-    assert!(last_own < first_other && first_other - last_own <= 480, "they fade within 10 ms");
-    assert!((0..last_own).all(|at| same(heard[at], frame_of(&own, at))));
-    assert!((first_other..SWAP_TRACK).all(|at| same(heard[at], frame_of(&other, at))));
+    let (own, other) = (noise(1, SWAP_TRACK), noise(2, SWAP_TRACK));
+    listen("swap", |_, recording| {
+        let heard = heard(recording);
+        if heard.len() != SWAP_TRACK {
+            return Err(format!("{} of {SWAP_TRACK} frames heard", heard.len()));
+        }
+        let is_own = |at: &usize| same(heard[*at], frame_of(&own, *at));
+        let is_other = |at: &usize| same(heard[*at], frame_of(&other, *at));
+        let swapped = (0..SWAP_TRACK).find(|at| !is_own(at)).ok_or("the sound never changed")?;
+        // The fade is over within 10 ms.
+        let wrong = (swapped + 480..SWAP_TRACK).find(|at| !is_other(at));
+        wrong.map_or(Ok(()), |at| Err(format!("swapped at {swapped}, and frame {at} is not the other sound's")))
+    });
 }
 
 const TONE_HZ: f64 = 440.0;
@@ -257,17 +271,15 @@ fn play_at(speed: f64) {
 
 #[test]
 fn speed_changes_how_long_a_sound_is_and_not_its_pitch() {
-    let Some(server) = SoundServer::start() else { return };
     for scene in ["slow", "fast"] {
-        let recorder = server.record();
-        reports(start_scene(scene, &server.environment()));
-        let recording = recorder.stop();
-        let heard = heard(&recording);
-        let off_frames = heard.len().abs_diff(2 * RATE as usize);
-        assert!(off_frames < RATE as usize / 20, "{scene}: heard {} frames", heard.len());
-        let rising = heard.windows(2).filter(|pair| pair[0][0] < 0.0 && pair[1][0] >= 0.0).count();
-        let pitch_hz = rising as f64 / (heard.len() as f64 / f64::from(RATE));
-        assert!((pitch_hz - TONE_HZ).abs() < 4.0, "{scene}: {pitch_hz} Hz");
+        listen(scene, |_, recording| {
+            let heard = heard(recording);
+            let rising = heard.windows(2).filter(|pair| pair[0][0] < 0.0 && pair[1][0] >= 0.0).count();
+            let pitch_hz = rising as f64 / (heard.len() as f64 / f64::from(RATE));
+            let length_kept = heard.len().abs_diff(2 * RATE as usize) < RATE as usize / 20;
+            let pitch_kept = (pitch_hz - TONE_HZ).abs() < 4.0;
+            (length_kept && pitch_kept).then_some(()).ok_or(format!("{} frames of {pitch_hz} Hz", heard.len()))
+        });
     }
 }
 
