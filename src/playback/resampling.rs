@@ -1,6 +1,6 @@
 //! Samples between samples: a windowed sinc read at any place, so that no position carries state.
 
-use std::f64::consts::PI;
+use crate::signal::{bessel_i0, sinc};
 
 /// Taps to either side at the narrower of the two rates. With the window below, what folds back lies some 90 dB down.
 const HALF_TAPS: f64 = 24.0;
@@ -63,30 +63,15 @@ impl SincKernel {
     }
 }
 
-fn sinc(x: f64) -> f64 {
-    if x.abs() < 1e-12 { 1.0 } else { (PI * x).sin() / (PI * x) }
-}
-
 /// Kaiser's window over −1..1.
 fn kaiser(x: f64) -> f64 {
     if x.abs() > 1.0 { 0.0 } else { bessel_i0(KAISER_BETA * (1.0 - x * x).sqrt()) / bessel_i0(KAISER_BETA) }
 }
 
-/// The modified Bessel function of order zero, by its power series.
-fn bessel_i0(x: f64) -> f64 {
-    let (mut term, mut sum) = (1.0, 1.0);
-    for k in 1..64 {
-        term *= (x / (2.0 * f64::from(k))).powi(2);
-        sum += term;
-        if term < sum * 1e-16 {
-            break;
-        }
-    }
-    sum
-}
-
 #[cfg(test)]
 mod tests {
+    use std::f64::consts::PI;
+
     use super::*;
 
     /// A tone of `frequency` at `source_rate`, read at `target_rate`: the greatest distance from the same tone

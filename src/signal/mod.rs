@@ -19,6 +19,7 @@ pub use front_ends::{
 };
 pub use mel::{FilterBank, htk_filters, slaney_filters, vggish_filters};
 pub use resample::{Resampler, resample};
+pub(crate) use resample::{bessel_i0, sinc};
 pub use spectrum::{Edges, Framing, Spectrum, hann, power_spectral_density, power_spectrum, tukey};
 pub use time_stretch::TimeStretch;
 pub use waveform::Waveform;

@@ -100,12 +100,13 @@ fn interpolate(samples: &[f32], time: f64, ratio: f64, table: &[f64], precision:
     (scale * sum) as f32
 }
 
-fn sinc(x: f64) -> f64 {
+/// sin(πx) / πx.
+pub(crate) fn sinc(x: f64) -> f64 {
     if x == 0.0 { 1.0 } else { (PI * x).sin() / (PI * x) }
 }
 
 /// The modified Bessel function of the first kind and order 0, by its power series.
-fn bessel_i0(x: f64) -> f64 {
+pub(crate) fn bessel_i0(x: f64) -> f64 {
     let quarter = x * x / 4.0;
     let (mut sum, mut term, mut order) = (1.0, 1.0, 1.0);
     while term > sum * 1e-17 {

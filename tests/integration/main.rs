@@ -11,5 +11,5 @@ mod checkpoints;
 mod fill_rule;
 mod front_ends;
 mod metrics;
-mod views;
 mod playback;
+mod views;
