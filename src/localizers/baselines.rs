@@ -7,12 +7,11 @@
 
 use super::registry::System;
 use super::{
-    FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Parts, Query, QueryEmbedding, Result, View, ViewRule,
-    WindowRule,
+    BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Parts, Query, QueryEmbedding,
+    Result, ViewRule, WindowPlan,
 };
-use crate::geometry::Size;
 use crate::heatmap::{Grid, Heatmap};
-use crate::signal::{AudioWindow, Resampler};
+use crate::signal::Resampler;
 
 /// Side of the protocols' grid.
 const SIDE: usize = 224;
@@ -60,7 +59,8 @@ fn info(system: &'static System) -> LocalizerInfo {
     LocalizerInfo {
         system,
         hearing: Some(Hearing { rate: 16_000, resampler: Resampler::KaiserFast }),
-        window_secs: 0.0,
+        window: WindowPlan { length_secs: 0.0, benchmark: BenchmarkWindow::First },
+        view: ViewRule::Whole,
         reads_text: true,
         takes_sound_vector: true,
         needs_next_frame: false,
@@ -91,14 +91,6 @@ impl Localizer for Baseline {
         &self.info
     }
 
-    fn view(&self, frame: Size) -> View {
-        ViewRule::Whole.view(frame)
-    }
-
-    fn audio_window(&self, _: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow {
-        AudioWindow::centered_cut_off(moment_secs, 0.0, sound_secs)
-    }
-
     fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures> {
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), Vec::new()) })
     }
@@ -117,13 +109,14 @@ impl Localizer for Baseline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::Size;
     use crate::localizers::registry;
     use crate::media::Picture;
 
     fn map_of(id: &str) -> Grid {
         let localizer = registry::open(id, &[]).unwrap();
         let picture = Picture { size: Size::new(4, 3), rgb: vec![0; 36] };
-        let features = localizer.encode_image(&FrameInput { picture: &picture, next: None }).unwrap();
+        let features = localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0 }).unwrap();
         let embedding = localizer.encode_query(&Query::Text("anything")).unwrap();
         localizer.join(&features, &embedding).unwrap().values
     }

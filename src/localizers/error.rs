@@ -2,6 +2,9 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::network::checkpoint::CheckpointError;
+use crate::network::{NetworkError, WeightError};
+
 /// Why a localizer could not be opened or could not answer.
 #[derive(Debug, Error)]
 pub enum LocalizerError {
@@ -9,10 +12,14 @@ pub enum LocalizerError {
     UnknownSystem { id: String },
     #[error("{name}: {reason}")]
     NotAvailable { name: &'static str, reason: &'static str },
-    #[error("{id} needs {needed}; {given} given (join several with commas: {id}=first,second)")]
+    #[error("{id}: {needed}; {given} files given (several are joined by commas: {id}=first,second)")]
     WeightFiles { id: &'static str, needed: &'static str, given: usize },
-    #[error("{}: {message}", path.display())]
-    Weights { path: PathBuf, message: String },
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    #[error("{}: {message}", listed(paths))]
+    Weights { paths: Vec<PathBuf>, message: String },
+    #[error("{message}")]
+    WrongWeights { message: String },
     #[error("{id} is asked with {accepted}, not with {given}")]
     QueryKind { id: &'static str, accepted: &'static str, given: &'static str },
     #[error("the sound has no samples at {start_secs:.3} s")]
@@ -27,4 +34,29 @@ pub enum LocalizerError {
     ForeignParts { made_by: &'static str, missing: &'static str },
     #[error("the network failed: {message}")]
     Network { message: String },
+}
+
+impl From<NetworkError> for LocalizerError {
+    fn from(error: NetworkError) -> Self {
+        match error {
+            NetworkError::Weights(error) => error.into(),
+            other => Self::Network { message: other.to_string() },
+        }
+    }
+}
+
+impl From<WeightError> for LocalizerError {
+    fn from(error: WeightError) -> Self {
+        Self::WrongWeights { message: error.to_string() }
+    }
+}
+
+impl From<candle_core::Error> for LocalizerError {
+    fn from(error: candle_core::Error) -> Self {
+        Self::Network { message: error.to_string() }
+    }
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::registry::System;
-use super::{ImageFeatures, QueryEmbedding, Result, View};
+use super::{ImageFeatures, QueryEmbedding, Result, View, ViewRule};
 use crate::geometry::Size;
 use crate::heatmap::Heatmap;
 use crate::media::Picture;
@@ -19,10 +19,14 @@ pub trait Localizer: Send + Sync {
     fn info(&self) -> &LocalizerInfo;
 
     /// What the model is shown of a frame of this size, and how that is resized.
-    fn view(&self, frame: Size) -> View;
+    fn view(&self, frame: Size) -> View {
+        self.info().view.view(frame)
+    }
 
     /// The stretch of a sound of `sound_secs` that is heard for the frame at `moment_secs`, under `rule`.
-    fn audio_window(&self, rule: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow;
+    fn audio_window(&self, rule: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow {
+        self.info().window.at(rule, moment_secs, sound_secs)
+    }
 
     fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures>;
 
@@ -39,6 +43,8 @@ pub struct FrameInput<'a> {
     /// The frame after it, for models that look at motion ([`LocalizerInfo::needs_next_frame`]). On the last frame
     /// of a video and on a still image there is none: no motion.
     pub next: Option<&'a Picture>,
+    /// The frame's number in its clip, 0 for a still image.
+    pub index: usize,
 }
 
 /// What a model is asked with.
@@ -82,6 +88,47 @@ impl WindowRule {
     }
 }
 
+/// A model's audio window: its own length, and where the authors' test loader puts it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WindowPlan {
+    pub length_secs: f64,
+    pub benchmark: BenchmarkWindow,
+}
+
+/// Where the authors' test loader cuts the window out of a clip.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum BenchmarkWindow {
+    /// From the clip's start.
+    First,
+    /// From the clip's middle, or from its start where it is shorter than the window.
+    Centered,
+    /// From a fixed second, in the repeated sound where the clip is shorter.
+    From { start_secs: f64 },
+    /// The clip as a whole, however long. Such a model hears less, not something else, at the ends of a video.
+    Whole,
+}
+
+impl WindowPlan {
+    /// The window under `rule`; see [`Localizer::audio_window`].
+    pub fn at(&self, rule: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow {
+        let Self { length_secs, benchmark } = *self;
+        match (rule, benchmark) {
+            (WindowRule::Follow, BenchmarkWindow::Whole) => {
+                AudioWindow::centered_cut_off(moment_secs, length_secs, sound_secs)
+            }
+            (WindowRule::Follow, _) => AudioWindow::centered(moment_secs, length_secs, sound_secs),
+            (WindowRule::Benchmark, BenchmarkWindow::First) => AudioWindow { start_secs: 0.0, length_secs },
+            (WindowRule::Benchmark, BenchmarkWindow::Centered) => {
+                AudioWindow { start_secs: (sound_secs / 2.0 - length_secs / 2.0).max(0.0), length_secs }
+            }
+            (WindowRule::Benchmark, BenchmarkWindow::From { start_secs }) => AudioWindow { start_secs, length_secs },
+            (WindowRule::Benchmark, BenchmarkWindow::Whole) => {
+                AudioWindow { start_secs: 0.0, length_secs: sound_secs.max(0.0) }
+            }
+        }
+    }
+}
+
 /// At what rate a model wants to hear, and which resampler its authors' loader used.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hearing {
@@ -107,8 +154,10 @@ pub struct LocalizerInfo {
     pub system: &'static System,
     /// Set for models that are asked with a sound.
     pub hearing: Option<Hearing>,
-    /// The model's own window length, in seconds.
-    pub window_secs: f64,
+    /// The model's audio window under either rule.
+    pub window: WindowPlan,
+    /// What the model is shown of a frame.
+    pub view: ViewRule,
     pub reads_text: bool,
     pub takes_sound_vector: bool,
     pub needs_next_frame: bool,
@@ -131,5 +180,30 @@ impl LocalizerInfo {
 
     pub fn hears_sound(&self) -> bool {
         self.hearing.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn benchmark_windows_are_the_loaders() {
+        let at = |benchmark, length_secs, sound_secs| {
+            WindowPlan { length_secs, benchmark }.at(WindowRule::Benchmark, 7.0, sound_secs)
+        };
+        assert_eq!(at(BenchmarkWindow::First, 10.0, 4.0), AudioWindow { start_secs: 0.0, length_secs: 10.0 });
+        assert_eq!(at(BenchmarkWindow::Centered, 3.0, 10.0), AudioWindow { start_secs: 3.5, length_secs: 3.0 });
+        assert_eq!(at(BenchmarkWindow::Centered, 3.0, 2.2), AudioWindow { start_secs: 0.0, length_secs: 3.0 });
+        assert_eq!(at(BenchmarkWindow::Whole, 1.0, 4.0), AudioWindow { start_secs: 0.0, length_secs: 4.0 });
+    }
+
+    #[test]
+    fn following_windows_have_the_models_own_length() {
+        let plan = WindowPlan { length_secs: 3.0, benchmark: BenchmarkWindow::First };
+        assert_eq!(plan.at(WindowRule::Follow, 5.0, 10.0), AudioWindow { start_secs: 3.5, length_secs: 3.0 });
+        assert_eq!(plan.at(WindowRule::Follow, 0.2, 10.0), AudioWindow { start_secs: 0.0, length_secs: 3.0 });
+        let whole = WindowPlan { length_secs: 1.0, benchmark: BenchmarkWindow::Whole };
+        assert_eq!(whole.at(WindowRule::Follow, 0.25, 10.0), AudioWindow { start_secs: 0.0, length_secs: 0.75 });
     }
 }

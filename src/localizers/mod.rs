@@ -3,15 +3,24 @@
 //! A localizer has an image side (once per frame), a query side (once per sound) and a join. Also in here: the
 //! registry, and the views and audio windows that the systems use. Not in here: when to run one (`engine`).
 
+mod alignment;
+mod ave_net;
 mod baselines;
+mod cosine;
 mod error;
+mod ez_vsl;
 mod localizer;
+mod lvs;
+mod object_guide;
 mod parts;
+mod query;
 pub mod registry;
+mod slavc;
+mod ssl_tie;
 mod view;
 
 pub use error::LocalizerError;
-pub use localizer::{FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowRule};
+pub use localizer::{BenchmarkWindow, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan, WindowRule};
 pub use parts::{Array, ImageFeatures, Parts, QueryEmbedding};
 pub use view::{Normalization, Resizing, View, ViewRule};
 

@@ -2,8 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::alignment::Alignment;
 use super::baselines::Baseline;
+use super::ez_vsl::EzVsl;
+use super::lvs::Lvs;
+use super::slavc::{Branch, Slavc};
+use super::ssl_tie::SslTie;
 use super::{Localizer, LocalizerError, Result};
+use crate::network::{StateDict, checkpoint};
 
 /// A row of the registry.
 #[derive(Debug, PartialEq)]
@@ -53,25 +59,77 @@ pub fn find(id: &str) -> Option<&'static System> {
     SYSTEMS.iter().find(|system| system.id == id)
 }
 
-/// Opens a system with its weight files, as published or as `sonolens models add` stored them.
+/// Opens a system with its weight files, as published or as `sonolens models add` stored them. The files of a system
+/// that needs several are told apart by their keys, so their order does not matter.
 ///
 /// # Errors
 /// An id that is not in the registry, a system that does not run here, files too few or too many, and files that do
 /// not hold what the system needs (the first wrong keys are named).
 pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
-    let without_files = |localizer: Baseline| -> Result<Box<dyn Localizer>> {
-        if weights.is_empty() {
-            Ok(Box::new(localizer))
-        } else {
-            Err(LocalizerError::WeightFiles { id: system.id, needed: "no files", given: weights.len() })
+    match system.status {
+        Status::Runs if weights.is_empty() => build(id, &StateDict::new()),
+        Status::Runs => Err(LocalizerError::WeightFiles { id: system.id, needed: "no files", given: weights.len() }),
+        Status::NeedsFiles(needed) if weights.is_empty() => {
+            Err(LocalizerError::WeightFiles { id: system.id, needed, given: 0 })
         }
-    };
-    match system.id {
-        "centre-box" => without_files(Baseline::center_box(system)),
-        "quadrants" => without_files(Baseline::quadrants(system)),
-        _ => Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() }),
+        Status::NeedsFiles(_) => build(id, &read_together(weights)?).map_err(|error| match error {
+            LocalizerError::WrongWeights { message } => LocalizerError::Weights { paths: weights.to_vec(), message },
+            other => other,
+        }),
+        Status::NoPublicCode | Status::NotYet => build(id, &StateDict::new()),
     }
+}
+
+/// Builds a system of weights that were read already; those of several files together in one dict.
+///
+/// # Errors
+/// As [`open`].
+pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
+    let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
+    Ok(match system.id {
+        "lvs" => Box::new(Lvs::new(system, weights)?),
+        "ssl-tie" => Box::new(SslTie::new(system, weights)?),
+        "hardpos" | "alignment" | "alignment-ogl" => Box::new(Alignment::new(system, weights)?),
+        "ez-vsl" | "ez-vsl-ogl" | "fnac" => Box::new(EzVsl::new(system, weights)?),
+        "slavc" | "slavc-ogl" => Box::new(Slavc::new(system, weights, Branch::Online)?),
+        "centre-box" => Box::new(Baseline::center_box(system)),
+        "quadrants" => Box::new(Baseline::quadrants(system)),
+        _ => return Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() }),
+    })
+}
+
+/// The variants of a system that differ by a choice in the authors' code rather than by their weights.
+pub mod variants {
+    use super::*;
+
+    /// SLAVC by its momentum branch (`--use_mom_eval`).
+    pub fn slavc_momentum(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
+        Ok(Box::new(Slavc::new(known(id)?, weights, Branch::Momentum)?))
+    }
+
+    /// Cross-modal alignment under torchvision from 0.17 on, which antialiases the picture.
+    pub fn alignment_antialiased(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
+        Ok(Box::new(Alignment::antialiased(known(id)?, weights)?))
+    }
+
+    fn known(id: &str) -> Result<&'static System> {
+        find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })
+    }
+}
+
+/// The weights of all files in one dict.
+fn read_together(files: &[PathBuf]) -> Result<StateDict> {
+    let mut together = StateDict::new();
+    for file in files {
+        for (key, tensor) in checkpoint::read(file)?.state_dict()? {
+            if together.insert(key.clone(), tensor).is_some() {
+                let message = format!("two of the files hold {key}; give each file once");
+                return Err(LocalizerError::Weights { paths: files.to_vec(), message });
+            }
+        }
+    }
+    Ok(together)
 }
 
 const fn system(
@@ -89,14 +147,14 @@ static SYSTEMS: [System; 26] = [
         0,
         "lvs",
         "LVS",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' .pth.tar"),
         "Chen, Xie, Afouras, Nagrani, Vedaldi, Zisserman: Localizing Visual Sounds the Hard Way, CVPR 2021",
     ),
     system(
         1,
         "hardpos",
         "HardPos",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: a checkpoint of the alignment graph"),
         "Senocak, Ryu, Kim, Kweon: Learning Sound Localization Better from Semantically Similar Samples, ICASSP 2022",
     ),
     system(2, "ez-vsl", "EZ-VSL", Status::NotYet, "Mo, Morgado: Localizing Visual Sounds the Easy Way, ECCV 2022"),
@@ -104,14 +162,14 @@ static SYSTEMS: [System; 26] = [
         3,
         "ez-vsl-ogl",
         "EZ-VSL + OGL",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' best.pth and torchvision's resnet18-5c106cde.pth"),
         "Mo, Morgado: Localizing Visual Sounds the Easy Way, ECCV 2022",
     ),
     system(
         4,
         "fnac",
         "FNAC",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' best.pth"),
         "Sun, Zhang, Wang, Liu, Zhong, Feng, Guo, Zhang, Barnes: Learning Audio-Visual Source Localization via False \
          Negative Aware Contrastive Learning, CVPR 2023",
     ),
@@ -119,21 +177,21 @@ static SYSTEMS: [System; 26] = [
         5,
         "slavc",
         "SLAVC",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' latest.pth"),
         "Mo, Morgado: A Closer Look at Weakly-Supervised Audio-Visual Source Localization, NeurIPS 2022",
     ),
     system(
         6,
         "slavc-ogl",
         "SLAVC + OGL",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' latest.pth and torchvision's resnet18-5c106cde.pth"),
         "Mo, Morgado: A Closer Look at Weakly-Supervised Audio-Visual Source Localization, NeurIPS 2022",
     ),
     system(
         7,
         "ssl-tie",
         "SSL-TIE",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' .pth.tar"),
         "Liu, Ju, Xie, Zhang: Exploiting Transformation Invariance and Equivariance for Self-supervised Sound \
          Localisation, ACM Multimedia 2022",
     ),
@@ -141,14 +199,14 @@ static SYSTEMS: [System; 26] = [
         8,
         "alignment",
         "Alignment",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' ours_*.pth.tar"),
         "Senocak, Ryu, Kim, Oh, Pfister, Chung: Sound Source Localization is All about Cross-Modal Alignment, ICCV 2023",
     ),
     system(
         9,
         "alignment-ogl",
         "Alignment + OGL",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' ours_*.pth.tar and torchvision's resnet18-5c106cde.pth"),
         "Senocak, Ryu, Kim, Oh, Pfister, Chung: Sound Source Localization is All about Cross-Modal Alignment, ICCV 2023",
     ),
     system(

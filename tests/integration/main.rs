@@ -13,3 +13,4 @@ mod front_ends;
 mod metrics;
 mod playback;
 mod views;
+mod systems;
