@@ -17,6 +17,7 @@ mod query;
 pub mod registry;
 mod slavc;
 mod ssl_tie;
+pub mod store;
 mod view;
 
 pub use error::LocalizerError;

@@ -11,6 +11,7 @@ mod checkpoints;
 mod fill_rule;
 mod front_ends;
 mod metrics;
+mod model_store;
 mod playback;
 mod views;
 mod systems;

@@ -1,0 +1,103 @@
+use std::path::{Path, PathBuf};
+
+use super::StoreError;
+use super::card::ModelCard;
+
+/// The folders in which models are kept, in the order in which they are searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shelf {
+    folders: Vec<PathBuf>,
+    /// Where new models go.
+    writable: Option<PathBuf>,
+}
+
+/// A model in its folder.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredModel {
+    /// The folder's name, by which it is asked for.
+    pub id: String,
+    pub folder: PathBuf,
+    pub card: ModelCard,
+}
+
+impl StoredModel {
+    /// The weight files in the order in which the system is opened with them.
+    pub fn weights(&self) -> Vec<PathBuf> {
+        self.card.files.iter().map(|weights| self.folder.join(&weights.file)).collect()
+    }
+}
+
+impl Shelf {
+    /// The folders of `SONOLENS_MODELS`, the user's data folder, and `models` beside the program (or above it, as in
+    /// a source tree). New models go into the first of them, but never beside the program.
+    pub fn discover() -> Self {
+        let named = std::env::var_os("SONOLENS_MODELS");
+        let mut folders: Vec<PathBuf> = named.iter().flat_map(std::env::split_paths).collect();
+        folders.retain(|folder| !folder.as_os_str().is_empty());
+        let user = directories::ProjectDirs::from("", "", "sonolens").map(|user| user.data_dir().join("models"));
+        folders.extend(user);
+        let writable = folders.first().cloned();
+        if let Ok(program) = std::env::current_exe() {
+            folders.extend(program.ancestors().skip(1).take(3).map(|folder| folder.join("models")));
+        }
+        Self { folders, writable }
+    }
+
+    /// A shelf of one folder.
+    pub fn at(folder: impl Into<PathBuf>) -> Self {
+        let folder = folder.into();
+        Self { folders: vec![folder.clone()], writable: Some(folder) }
+    }
+
+    pub fn folders(&self) -> &[PathBuf] {
+        &self.folders
+    }
+
+    /// Where new models go.
+    pub fn writable(&self) -> Result<&Path, StoreError> {
+        self.writable.as_deref().ok_or(StoreError::NoDataFolder)
+    }
+
+    /// Every stored model once, by its id, and what is wrong with those whose card cannot be read. Of two with the
+    /// same id the one in the earlier folder counts.
+    pub fn list(&self) -> (Vec<StoredModel>, Vec<StoreError>) {
+        let (mut models, mut problems) = (Vec::<StoredModel>::new(), Vec::new());
+        for folder in &self.folders {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            let mut entries: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+            entries.sort();
+            for folder in entries {
+                let card = folder.join(ModelCard::FILE_NAME);
+                let Some(id) = folder.file_name().and_then(|name| name.to_str()) else { continue };
+                if id.starts_with('.') || !card.is_file() || models.iter().any(|model| model.id == id) {
+                    continue;
+                }
+                match ModelCard::read(&card) {
+                    Ok(card) => models.push(StoredModel { id: id.to_owned(), folder: folder.clone(), card }),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        models.sort_by(|a, b| a.id.cmp(&b.id));
+        (models, problems)
+    }
+
+    /// The stored model with this id.
+    pub fn find(&self, id: &str) -> Result<StoredModel, StoreError> {
+        let (models, mut problems) = self.list();
+        let present = models.iter().map(|model| model.id.clone()).collect();
+        if let Some(model) = models.into_iter().find(|model| model.id == id) {
+            return Ok(model);
+        }
+        let of_id = |problem: &StoreError| match problem {
+            StoreError::Card { path, .. } | StoreError::Damaged { path, .. } | StoreError::Io { path, .. } => {
+                path.parent().is_some_and(|folder| folder.ends_with(id))
+            }
+            _ => false,
+        };
+        match problems.iter().position(of_id) {
+            Some(index) => Err(problems.swap_remove(index)),
+            None => Err(StoreError::NoSuchModel { id: id.to_owned(), present }),
+        }
+    }
+}
