@@ -7,6 +7,7 @@ mod media_corpus;
 mod support;
 
 mod arrays;
+mod network;
 mod checkpoints;
 mod fill_rule;
 mod front_ends;
