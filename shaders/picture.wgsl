@@ -1,7 +1,7 @@
 // The picture: planes of a video frame as they were decoded, converted to RGB here.
 //
-// Sixteen-bit samples arrive as two bytes (red the low one, green the high one): filtering is linear, so that the
-// weighted sum of the filtered bytes is the filtered sample.
+// Sixteen-bit samples arrive as two bytes (red the low one, green the high one). They are put together before they are
+// filtered, in here: samplers may round each filtered byte.
 
 struct Picture {
     placement: Placement,
@@ -25,9 +25,10 @@ struct Picture {
     nearest: u32,
     // Samples of the uploaded planes per sample of the stored ones: 1 but for pictures larger than a texture can be.
     shrink: f32,
+    // 1: a sample takes two bytes.
+    two_bytes: u32,
     reserved_0: f32,
     reserved_1: f32,
-    reserved_2: f32,
 };
 
 @group(0) @binding(0) var<uniform> picture: Picture;
@@ -41,15 +42,41 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
     return corner_position(picture.placement, index);
 }
 
+fn code_of(sample: vec4<f32>) -> f32 {
+    return dot(sample.xy, picture.code_from_sample);
+}
+
+// The code at a place between texels.
+fn code_at(plane: texture_2d<f32>, texel: vec2<f32>) -> f32 {
+    let size = vec2<f32>(textureDimensions(plane));
+    if (picture.two_bytes == 0u) {
+        return code_of(textureSampleLevel(plane, bilinear, texel / size, 0.0));
+    }
+    let place = clamp(texel - 0.5, vec2<f32>(0.0), size - 1.0);
+    let base = vec2<i32>(floor(place));
+    let part = place - floor(place);
+    let next = min(base + 1, vec2<i32>(size) - 1);
+    let above = mix(
+        code_of(textureLoad(plane, base, 0)),
+        code_of(textureLoad(plane, vec2<i32>(next.x, base.y), 0)),
+        part.x,
+    );
+    let below = mix(
+        code_of(textureLoad(plane, vec2<i32>(base.x, next.y), 0)),
+        code_of(textureLoad(plane, next, 0)),
+        part.x,
+    );
+    return mix(above, below, part.y);
+}
+
 // Mean of the texels under a pixel: bilinear taps at most a texel apart, up to eight times smaller than stored.
-fn box_sample(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> vec4<f32> {
-    let unit_from_texel = picture.shrink / vec2<f32>(textureDimensions(plane));
+fn box_code(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> f32 {
     let taps = clamp(ceil(footprint - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
-    var sum = vec4<f32>(0.0);
+    var sum = 0.0;
     for (var down = 0.0; down < taps.y; down += 1.0) {
         for (var right = 0.0; right < taps.x; right += 1.0) {
             let offset = (vec2<f32>(right, down) + 0.5) / taps - 0.5;
-            sum += textureSampleLevel(plane, bilinear, (texel + offset * footprint) * unit_from_texel, 0.0);
+            sum += code_at(plane, (texel + offset * footprint) * picture.shrink);
         }
     }
     return sum / (taps.x * taps.y);
@@ -64,13 +91,12 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         texel = floor(texel) + 0.5;
         footprint = vec2<f32>(0.0);
     }
-    let first = box_sample(plane_0, texel, footprint);
-    var codes = vec4<f32>(dot(first.xy, picture.code_from_sample), 0.0, 0.0, 1.0);
+    var codes = vec4<f32>(box_code(plane_0, texel, footprint), 0.0, 0.0, 1.0);
     if (picture.three_planes == 1u) {
         let chroma_texel = texel * picture.chroma_scale + picture.chroma_offset;
         let chroma_footprint = footprint * picture.chroma_scale;
-        codes.y = dot(box_sample(plane_1, chroma_texel, chroma_footprint).xy, picture.code_from_sample);
-        codes.z = dot(box_sample(plane_2, chroma_texel, chroma_footprint).xy, picture.code_from_sample);
+        codes.y = box_code(plane_1, chroma_texel, chroma_footprint);
+        codes.z = box_code(plane_2, chroma_texel, chroma_footprint);
     }
     let rgb = vec3<f32>(
         dot(picture.red_from_codes, codes),

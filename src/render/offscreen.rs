@@ -89,6 +89,11 @@ impl Offscreen {
         format!("{} ({})", self.adapter.name, self.adapter.backend)
     }
 
+    #[cfg(test)]
+    pub(super) fn device(&self) -> &wgpu::Device {
+        &self.device
+    }
+
     /// Bytes of graphics memory that the pictures and maps shown lately take.
     pub fn texture_bytes(&self) -> u64 {
         self.renderer.used_bytes()
@@ -250,7 +255,7 @@ fn undo_premultiplication(pixels: &mut [u8]) {
 }
 
 /// wgpu's futures are ready at once outside of browsers.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut context = Context::from_waker(Waker::noop());
     loop {

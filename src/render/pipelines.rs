@@ -274,3 +274,44 @@ fn create_pipeline(
         cache: None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::offscreen::{Offscreen, block_on};
+    use super::*;
+
+    #[test]
+    fn every_shader_file_is_valid_and_says_what_it_is() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/shaders");
+        let pipelines = [
+            ("picture", vec![PLACEMENT, PICTURE]),
+            ("overlay", vec![PLACEMENT, CELLS, OVERLAY]),
+            ("difference", vec![PLACEMENT, CELLS, DIFFERENCE]),
+            ("agreement", vec![PLACEMENT, CELLS, AGREEMENT]),
+            ("spectrogram", vec![PLACEMENT, SPECTROGRAM]),
+        ];
+        let parts = ["placement", "cells"];
+        let named: BTreeSet<_> =
+            pipelines.iter().map(|(name, _)| *name).chain(parts).map(|name| format!("{name}.wgsl")).collect();
+        let mut there = BTreeSet::new();
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            assert!(std::fs::read_to_string(&path).unwrap().starts_with("// "), "{} has no header", path.display());
+            there.insert(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+        assert_eq!(there, named);
+
+        let offscreen = Offscreen::new().unwrap();
+        for (name, sources) in pipelines {
+            let scope = offscreen.device().push_error_scope(wgpu::ErrorFilter::Validation);
+            let _module = offscreen.device().create_shader_module(wgpu::ShaderModuleDescriptor {
+                label: Some(name),
+                source: wgpu::ShaderSource::Wgsl(sources.concat().into()),
+            });
+            let error = block_on(scope.pop());
+            assert!(error.is_none(), "{name}.wgsl: {error:?}");
+        }
+    }
+}

@@ -174,7 +174,7 @@ fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUni
         rule: RuleUniform::new(overlay.threshold),
         tint: colour_with_alpha(overlay.colour, opacity),
         casing: [0.02, 0.02, 0.03, 0.6],
-        threshold: overlay.threshold.map_or(0.0, |threshold| threshold.value),
+        threshold: overlay.threshold.map(|threshold| threshold.value).filter(|value| !value.is_nan()).unwrap_or(0.0),
         range_low: overlay.range[0],
         range_scale: range_scale(overlay.range),
         alpha_floor,

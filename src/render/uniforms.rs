@@ -29,8 +29,11 @@ pub(super) struct RuleUniform {
 
 impl RuleUniform {
     pub(super) fn new(threshold: Option<Threshold>) -> Self {
-        // Nothing compares with NaN: no cell is positive.
-        let Some(threshold) = threshold.filter(|threshold| !threshold.value.is_nan()) else { return Self::zeroed() };
+        let Some(threshold) = threshold else { return Self::zeroed() };
+        if threshold.value.is_nan() {
+            // Nothing compares with NaN: no cell is positive. No number's key is above this one.
+            return Self { threshold_key: u32::MAX, strict: 1, present: 1, reserved: 0 };
+        }
         Self { threshold_key: order_key(threshold.value), strict: u32::from(threshold.strict), present: 1, reserved: 0 }
     }
 }
@@ -62,7 +65,8 @@ pub(super) struct PictureUniform {
     pub three_planes: u32,
     pub nearest: u32,
     pub shrink: f32,
-    pub reserved: [f32; 3],
+    pub two_bytes: u32,
+    pub reserved: [f32; 2],
 }
 
 #[repr(C)]
@@ -157,7 +161,8 @@ mod tests {
     #[test]
     fn zeros_are_equal_and_nan_thresholds_have_no_positive_cells() {
         assert_eq!(order_key(0.0), order_key(-0.0));
-        assert_eq!(RuleUniform::new(Some(Threshold { value: f32::NAN, strict: false })).present, 0);
+        let rule = RuleUniform::new(Some(Threshold { value: f32::NAN, strict: false }));
+        assert!(rule.strict == 1 && rule.threshold_key > order_key(f32::INFINITY));
     }
 
     #[test]

@@ -14,5 +14,6 @@ mod front_ends;
 mod metrics;
 mod model_store;
 mod playback;
+mod render;
 mod views;
 mod systems;
