@@ -1,3 +1,4 @@
 //! The commands of the program without a window.
 
+pub mod annotations;
 pub mod probe;

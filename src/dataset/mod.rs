@@ -11,10 +11,13 @@ mod clip;
 mod error;
 pub mod formats;
 pub mod identity;
+mod inspection;
 mod join;
 mod media_index;
 mod open;
+pub mod project;
 mod report;
+mod truth;
 
 pub use annotation::{
     Annotation, BetweenKeys, BoxAt, BoxScale, BoxShape, ClipAnnotations, MaskAnnotation, Moment, Quirk, SoundInterval,
@@ -22,5 +25,6 @@ pub use annotation::{
 };
 pub use clip::{Benchmark, Clip, ClipMedia, Dataset, NegativeKind, ScoredFrame};
 pub use error::{DatasetError, Place, Problem};
+pub use inspection::{InspectionRules, inspect, inspect_clip};
 pub use open::{FileKind, open};
 pub use report::{MediaProblem, Note, Report};

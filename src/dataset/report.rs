@@ -27,7 +27,7 @@ pub enum MediaProblem {
     NoSound,
     /// There is a sound, and every sample of it is (nearly) zero.
     Silent,
-    /// A video in which nothing moves, or a single picture where a video is expected.
+    /// A video of a single frame.
     Still,
     TooShort {
         secs: f64,

@@ -2,8 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod dataset;
+mod dataset_formats;
 mod media;
 mod media_corpus;
+mod dataset_project;
 mod support;
 
 mod arrays;

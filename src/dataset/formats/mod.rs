@@ -76,6 +76,38 @@ pub enum Format {
     Via3Csv,
 }
 
+impl Format {
+    /// The name on the command line and in machine-readable answers.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Sonolens => "sonolens",
+            Self::VggSs => "vgg-ss",
+            Self::FlickrXml => "flickr-xml",
+            Self::FlickrJson => "flickr-json",
+            Self::List => "list",
+            Self::SilentList => "silent-list",
+            Self::SslAlignBoxes => "ssl-align-boxes",
+            Self::SslAlignMasks => "ssl-align-masks",
+            Self::MusicBoxes => "music",
+            Self::AudioSetBoxes => "audioset-boxes",
+            Self::MusicSyntheticBoxes => "music-synthetic",
+            Self::UrbansasVideo => "urbansas-video",
+            Self::UrbansasAudio => "urbansas-audio",
+            Self::FlowGradLabels => "flowgrad",
+            Self::AvsBenchList => "avsbench",
+            Self::Coco => "coco",
+            Self::Voc => "voc",
+            Self::CvatImages => "cvat-images",
+            Self::CvatVideo => "cvat-video",
+            Self::LabelStudio => "label-studio",
+            Self::Via2Json => "via2",
+            Self::Via2Csv => "via2-csv",
+            Self::Via3Json => "via3",
+            Self::Via3Csv => "via3-csv",
+        }
+    }
+}
+
 /// What kind of medium an annotation file speaks of, where it tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

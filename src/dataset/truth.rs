@@ -1,0 +1,58 @@
+//! Annotations as protocols take them.
+
+use super::annotation::{ClipAnnotations, Moment};
+use super::clip::Benchmark;
+use crate::metrics::{GroundTruthRule, TruthBox};
+
+impl ClipAnnotations {
+    /// The boxes that count as ground truth: those that stand at `moment`, or all visible ones where the clip is one
+    /// picture; what is known to be silent is left out.
+    ///
+    /// Annotators are numbered in the order in which they occur.
+    pub fn truth_boxes(&self, moment: Option<Moment>) -> Vec<TruthBox> {
+        let mut annotators: Vec<&str> = Vec::new();
+        let mut number = |name: Option<&str>| {
+            let name = name?;
+            let place = annotators.iter().position(|known| *known == name).unwrap_or_else(|| {
+                annotators.push(name);
+                annotators.len() - 1
+            });
+            u32::try_from(place).ok()
+        };
+        match moment {
+            Some(moment) => self
+                .at(moment)
+                .into_iter()
+                .filter(|found| found.sounding)
+                .map(|found| TruthBox {
+                    annotator: number(found.annotation.annotator.as_deref()),
+                    ..TruthBox::new(found.rect_fraction)
+                })
+                .collect(),
+            None => self
+                .boxes()
+                .iter()
+                .filter(|annotation| annotation.visible && annotation.sounding != Some(false))
+                .map(|annotation| TruthBox {
+                    annotator: number(annotation.annotator.as_deref()),
+                    ..TruthBox::new(annotation.rect_fraction)
+                })
+                .collect(),
+        }
+    }
+}
+
+impl Benchmark {
+    /// How this benchmark's own evaluators make a ground-truth map of its boxes.
+    pub fn ground_truth_rule(&self) -> GroundTruthRule {
+        match self {
+            Self::VggSs | Self::ExtendedVggSs | Self::Plain => GroundTruthRule::Union,
+            Self::FlickrSoundNet | Self::ExtendedFlickr => GroundTruthRule::Consensus,
+            Self::Is3 | Self::VpoSs | Self::VpoMs | Self::AvsBenchS4 | Self::AvsBenchMs3 => GroundTruthRule::Boxes,
+            Self::MusicSolo | Self::MusicDuet | Self::MusicSynthetic | Self::AudioSetInstruments => {
+                GroundTruthRule::ExtentBoxes
+            }
+            Self::Urbansas => GroundTruthRule::ExtentTruncated,
+        }
+    }
+}
