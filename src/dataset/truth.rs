@@ -11,21 +11,13 @@ impl ClipAnnotations {
     /// Annotators are numbered in the order in which they occur.
     pub fn truth_boxes(&self, moment: Option<Moment>) -> Vec<TruthBox> {
         let mut annotators: Vec<&str> = Vec::new();
-        let mut number = |name: Option<&str>| {
-            let name = name?;
-            let place = annotators.iter().position(|known| *known == name).unwrap_or_else(|| {
-                annotators.push(name);
-                annotators.len() - 1
-            });
-            u32::try_from(place).ok()
-        };
         match moment {
             Some(moment) => self
                 .at(moment)
                 .into_iter()
                 .filter(|found| found.sounding)
                 .map(|found| TruthBox {
-                    annotator: number(found.annotation.annotator.as_deref()),
+                    annotator: number_of(&mut annotators, found.annotation.annotator.as_deref()),
                     ..TruthBox::new(found.rect_fraction)
                 })
                 .collect(),
@@ -34,12 +26,22 @@ impl ClipAnnotations {
                 .iter()
                 .filter(|annotation| annotation.visible && annotation.sounding != Some(false))
                 .map(|annotation| TruthBox {
-                    annotator: number(annotation.annotator.as_deref()),
+                    annotator: number_of(&mut annotators, annotation.annotator.as_deref()),
                     ..TruthBox::new(annotation.rect_fraction)
                 })
                 .collect(),
         }
     }
+}
+
+/// The number of an annotator among those who were met, who is added if new.
+fn number_of<'a>(met: &mut Vec<&'a str>, name: Option<&'a str>) -> Option<u32> {
+    let name = name?;
+    let place = met.iter().position(|known| *known == name).unwrap_or_else(|| {
+        met.push(name);
+        met.len() - 1
+    });
+    u32::try_from(place).ok()
 }
 
 impl Benchmark {

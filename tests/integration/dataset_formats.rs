@@ -28,13 +28,14 @@ fn rect() -> impl Strategy<Value = Rect> {
 }
 
 fn still_box() -> impl Strategy<Value = Annotation> {
-    (rect(), label(), proptest::option::of(any::<bool>()), any::<bool>()).prop_map(|(rect, label, sounding, occluded)| {
-        Annotation { sounding, occluded, ..Annotation::new(rect, Some(label)) }
-    })
+    (rect(), label(), proptest::option::of(any::<bool>()), any::<bool>()).prop_map(
+        |(rect, label, sounding, occluded)| Annotation { sounding, occluded, ..Annotation::new(rect, Some(label)) },
+    )
 }
 
 fn stills() -> impl Strategy<Value = AnnotationSet> {
-    let pictures = proptest::collection::vec((proptest::collection::vec(still_box(), 0..4), 1u32..4000, 1u32..4000), 1..4);
+    let pictures =
+        proptest::collection::vec((proptest::collection::vec(still_box(), 0..4), 1u32..4000, 1u32..4000), 1..4);
     pictures.prop_map(|pictures| {
         let items = pictures.into_iter().enumerate().map(|(number, (boxes, width, height))| Item {
             picture: format!("picture {number}.jpg"),
@@ -57,7 +58,8 @@ fn track(name: usize) -> impl Strategy<Value = Vec<Annotation>> {
             let mut annotation = Annotation::new(rect, Some(label.clone()));
             annotation.track = Some(name.to_string());
             annotation.span = Span::Frame(frame);
-            annotation.between = [BetweenKeys::Linear, BetweenKeys::Hold, BetweenKeys::Nothing, BetweenKeys::Linear][usize::from(kind)];
+            annotation.between =
+                [BetweenKeys::Linear, BetweenKeys::Hold, BetweenKeys::Nothing, BetweenKeys::Linear][usize::from(kind)];
             annotations.push(annotation);
             frame += step;
         }
@@ -194,12 +196,8 @@ fn several_annotators_and_their_sounds_survive_label_studio() {
         unidentified: false,
     };
     let truth = ClipAnnotations::of_boxes(vec![boxed("a@x.org", 0.1), boxed("b@x.org", 0.5)]).with_sounds(vec![sound]);
-    let item = Item {
-        picture: "a.jpg".into(),
-        kind: MediaKind::Image,
-        annotations: Some(truth.clone()),
-        ..Item::default()
-    };
+    let item =
+        Item { picture: "a.jpg".into(), kind: MediaKind::Image, annotations: Some(truth.clone()), ..Item::default() };
     let set = AnnotationSet::new(Format::Sonolens, Benchmark::Plain, vec![item]);
     let back = through(&set, Format::LabelStudio, "a.json");
     let read = back.items[0].annotations.as_ref().unwrap();
@@ -379,7 +377,8 @@ fn annotations_beside_a_video_belong_to_it() {
 fn convert_says_what_it_needs_and_what_it_lost() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
-    std::fs::write(at("v.json"), r#"[{"file":"aaaaaaaaaaa_000030","class":"dog","bbox":[[0.1,0.2,0.5,0.6]]}]"#).unwrap();
+    std::fs::write(at("v.json"), r#"[{"file":"aaaaaaaaaaa_000030","class":"dog","bbox":[[0.1,0.2,0.5,0.6]]}]"#)
+        .unwrap();
     let mut said = Vec::new();
     let mut options = ConvertOptions { format: Some(Format::Coco), ..ConvertOptions::default() };
     let error = convert(&at("v.json"), &at("out.json"), &options, &mut said).unwrap_err().to_string();
@@ -394,5 +393,7 @@ fn convert_says_what_it_needs_and_what_it_lost() {
     let found = back.items[0].annotations.as_ref().unwrap().boxes()[0].rect_fraction;
     assert!(close(&found, &Rect::new(0.1, 0.2, 0.5, 0.6)));
     options.format = None;
-    assert!(convert(&at("v.json"), &at("out.xml"), &options, &mut said).unwrap_err().to_string().contains("cvat-video"));
+    assert!(
+        convert(&at("v.json"), &at("out.xml"), &options, &mut said).unwrap_err().to_string().contains("cvat-video")
+    );
 }

@@ -233,9 +233,7 @@ fn clips_are_found_ordered_and_paged() {
     project.put_scores(&[(z, score(0.8))]).unwrap();
     project.review(x, ReviewVerdict::Accept, None, None).unwrap();
     project.review(x, ReviewVerdict::Reject, None, None).unwrap();
-    let keys = |query: ClipQuery| -> Vec<ClipId> {
-        project.clips(&query).unwrap().iter().map(|row| row.id).collect()
-    };
+    let keys = |query: ClipQuery| -> Vec<ClipId> { project.clips(&query).unwrap().iter().map(|row| row.id).collect() };
     assert_eq!(keys(ClipQuery::default()), [z, y, x]);
     assert_eq!(keys(ClipQuery { order: ClipOrder::Name, ..ClipQuery::default() }), [x, y, z]);
     let worst_first = ClipOrder::Score { model: "lvs".into(), protocol: "lvs".into() };

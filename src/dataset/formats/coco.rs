@@ -56,21 +56,21 @@ struct Picture {
     width: Option<u32>,
     height: Option<u32>,
     video_id: Option<Id>,
-    #[serde(alias = "frame_id")]
     frame_index: Option<u64>,
+    frame_id: Option<u64>,
 }
 
 #[derive(Deserialize)]
 struct Video {
     id: Id,
-    #[serde(alias = "name")]
     file_name: Option<String>,
+    name: Option<String>,
     #[serde(default)]
     file_names: Vec<String>,
     width: Option<u32>,
     height: Option<u32>,
-    #[serde(alias = "frame_rate")]
     fps: Option<f64>,
+    frame_rate: Option<f64>,
     length: Option<u64>,
 }
 
@@ -87,8 +87,8 @@ struct Entry {
     category_id: Option<Id>,
     bbox: Option<[f64; 4]>,
     bboxes: Option<Vec<Option<[f64; 4]>>>,
-    #[serde(alias = "instance_id")]
     track_id: Option<Id>,
+    instance_id: Option<Id>,
     #[serde(default)]
     attributes: BTreeMap<String, Value>,
 }
@@ -107,7 +107,12 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
     for video in &document.videos {
         video_places.insert(&video.id, items.len());
         let first = video.file_names.first().and_then(|name| name.rsplit_once(['/', '\\'])).map(|(folder, _)| folder);
-        let name = video.file_name.as_deref().or(first).map_or_else(|| video.id.to_string(), str::to_owned);
+        let name = video
+            .file_name
+            .as_deref()
+            .or(video.name.as_deref())
+            .or(first)
+            .map_or_else(|| video.id.to_string(), str::to_owned);
         items.push(Item {
             picture: name,
             kind: MediaKind::Video,
@@ -115,12 +120,12 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
             frame_count: video.length,
             ..Item::default()
         });
-        rates.push(video.fps.filter(|rate| rate.is_finite() && *rate > 0.0));
+        rates.push(video.fps.or(video.frame_rate).filter(|rate| rate.is_finite() && *rate > 0.0));
         boxes.push(Vec::new());
     }
     for picture in &document.images {
         let place = match picture.video_id.as_ref().and_then(|video| video_places.get(video)) {
-            Some(place) => (*place, Span::Frame(picture.frame_index.unwrap_or_default())),
+            Some(place) => (*place, Span::Frame(picture.frame_index.or(picture.frame_id).unwrap_or_default())),
             None => {
                 items.push(Item {
                     picture: picture.file_name.clone().unwrap_or_else(|| picture.id.to_string()),
@@ -160,7 +165,7 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
             if fractions {
                 annotation.quirks.push(Quirk::FractionsAsPixels);
             }
-            annotation.track = entry.track_id.as_ref().map(Id::to_string);
+            annotation.track = entry.track_id.as_ref().or(entry.instance_id.as_ref()).map(Id::to_string);
             annotation.span = span;
             for (name, value) in &entry.attributes {
                 attributes::apply(&mut annotation, name, &attributes::text_of(value));
@@ -196,6 +201,9 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
     Ok(set)
 }
 
+/// In a picture of fewer pixels a box of one pixel is believable.
+const SMALLEST_SIDE: u32 = 16;
+
 /// True when no box reaches beyond 1 although there are boxes and no picture is that small.
 fn holds_fractions(document: &Document) -> bool {
     let all =
@@ -207,7 +215,10 @@ fn holds_fractions(document: &Document) -> bool {
             return false;
         }
     }
-    any && !document.images.iter().any(|picture| picture.width == Some(1) || picture.height == Some(1))
+    any && !document
+        .images
+        .iter()
+        .any(|picture| picture.width.min(picture.height).is_some_and(|side| side < SMALLEST_SIDE))
 }
 
 fn size(width: Option<u32>, height: Option<u32>) -> Option<Size> {

@@ -129,8 +129,7 @@ impl Project {
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 )
                 .map_err(map)?;
-            let mut insert_fact =
-                transaction.prepare("INSERT INTO facts (clip, body) VALUES (?1, ?2)").map_err(map)?;
+            let mut insert_fact = transaction.prepare("INSERT INTO facts (clip, body) VALUES (?1, ?2)").map_err(map)?;
             for clip in &dataset.clips {
                 let media = json(&path, &clip.media)?;
                 let known: Option<i64> = match find.query_row([&clip.id], |row| row.get(0)) {
@@ -246,9 +245,8 @@ impl Project {
         let map = |error| self.failed(error);
         let mut statement =
             self.connection.prepare_cached("SELECT id, body FROM facts WHERE clip = ?1 ORDER BY id").map_err(map)?;
-        let rows = statement
-            .query_map([id.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))
-            .map_err(map)?;
+        let rows =
+            statement.query_map([id.0], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?))).map_err(map)?;
         rows.map(|row| {
             let (fact, body) = row.map_err(map)?;
             Ok((FactId(fact), self.parsed(&body)?))
@@ -263,9 +261,8 @@ impl Project {
     pub fn sources(&self) -> Result<Vec<(PathBuf, Report)>, DatasetError> {
         let map = |error| self.failed(error);
         let mut statement = self.connection.prepare("SELECT path, report FROM sources ORDER BY path").map_err(map)?;
-        let rows = statement
-            .query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?)))
-            .map_err(map)?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).map_err(map)?;
         rows.map(|row| {
             let (path, report) = row.map_err(map)?;
             Ok((PathBuf::from(path), self.parsed(&report)?))

@@ -78,7 +78,10 @@ pub enum ClipOrder {
     Name,
     Class,
     /// Worst first; clips without a score last.
-    Score { model: String, protocol: String },
+    Score {
+        model: String,
+        protocol: String,
+    },
 }
 
 /// Which clips are listed.
@@ -240,12 +243,12 @@ impl Project {
         let map = |error| self.failed(error);
         let mut statement = self
             .connection
-            .prepare_cached("SELECT verdict, reviewer, comment, made_at_ms FROM reviews WHERE clip = ?1 ORDER BY id DESC")
+            .prepare_cached(
+                "SELECT verdict, reviewer, comment, made_at_ms FROM reviews WHERE clip = ?1 ORDER BY id DESC",
+            )
             .map_err(map)?;
         let rows = statement
-            .query_map([clip.0], |row| {
-                Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })
+            .query_map([clip.0], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
             .map_err(map)?;
         let mut reviews = Vec::new();
         for row in rows {
@@ -317,7 +320,14 @@ impl Project {
             .execute(
                 "INSERT OR REPLACE INTO heatmaps (key, clip, model, file, size_bytes, used_at_ms) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![heatmap.key, heatmap.clip.map(|clip| clip.0), heatmap.model, heatmap.file, size_bytes, now_ms()],
+                params![
+                    heatmap.key,
+                    heatmap.clip.map(|clip| clip.0),
+                    heatmap.model,
+                    heatmap.file,
+                    size_bytes,
+                    now_ms()
+                ],
             )
             .map_err(|error| failed(&self.path, error))?;
         Ok(())
@@ -356,9 +366,8 @@ impl Project {
                      WHERE total > ?1) RETURNING key, clip, model, file, size_bytes",
                 )
                 .map_err(map)?;
-            let rows = statement
-                .query_map([i64::try_from(budget_bytes).unwrap_or(i64::MAX)], heatmap_of)
-                .map_err(map)?;
+            let rows =
+                statement.query_map([i64::try_from(budget_bytes).unwrap_or(i64::MAX)], heatmap_of).map_err(map)?;
             rows.collect::<Result<Vec<_>, _>>().map_err(map)?
         };
         transaction.commit().map_err(map)?;

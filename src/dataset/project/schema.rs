@@ -117,7 +117,8 @@ pub fn recognize(path: &Path) -> Result<bool, DatasetError> {
     // The page count counts when the file was last changed by a program that keeps it.
     let promised = if number(24) == number(92) { u64::from(number(28)) * page } else { 0 };
     if promised > length.len() {
-        let message = format!("the project file is cut off: {} of {promised} bytes; it was left as it is", length.len());
+        let message =
+            format!("the project file is cut off: {} of {promised} bytes; it was left as it is", length.len());
         return Err(DatasetError::malformed(path, None, message));
     }
     Ok(true)
@@ -128,8 +129,7 @@ pub fn verify(path: &Path, connection: &Connection) -> Result<(), DatasetError> 
     let map = |error| failed(path, error);
     let number = |name: &str| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(map);
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 =
-        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(map)?;
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).map_err(map)?;
     if tables == 0 && application == 0 && version == 0 {
         return Ok(());
     }
