@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use sonolens::cli::annotations::{ConvertOptions, convert};
 use sonolens::dataset::formats::{self, AnnotationSet, Format, Item, MediaKind, WriteOptions};
 use sonolens::dataset::{
-    Annotation, Benchmark, BetweenKeys, ClipAnnotations, ClipMedia, Moment, ScoredFrame, SoundInterval, Span,
+    Annotation, Benchmark, BetweenKeys, ClipAnnotations, ClipMedia, InspectionRules, MediaProblem, Moment, ScoredFrame,
+    SoundInterval, Span, inspect,
 };
 use sonolens::geometry::{Rect, Size};
 
@@ -352,6 +353,44 @@ fn plain_folders_become_clips() {
     let pictures: Vec<&Path> = dataset.clips.iter().filter_map(|clip| clip.media.picture()).collect();
     assert_eq!(pictures, [per_clip.path().join("a/2.jpg"), per_clip.path().join("b/1.jpg")]);
     assert!(dataset.report.notes.iter().any(|note| note.message.contains("middle")), "which frame was taken is said");
+}
+
+/// One second of 16-bit mono at 16 kHz, every sample of this value.
+fn wav(value: i16) -> Vec<u8> {
+    let (rate, bytes) = (16_000u32, 32_000u32);
+    let mut file = b"RIFF".to_vec();
+    file.extend((36 + bytes).to_le_bytes());
+    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
+    file.extend(rate.to_le_bytes());
+    file.extend((rate * 2).to_le_bytes());
+    file.extend(b"\x02\0\x10\0data");
+    file.extend(bytes.to_le_bytes());
+    file.extend(value.to_le_bytes().repeat(16_000));
+    file
+}
+
+#[test]
+fn inspection_finds_what_is_silent_short_and_unreadable() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, value) in [("heard", 1000), ("silent", 0), ("broken", 1000)] {
+        std::fs::write(at(&format!("{name}.wav")), wav(value)).unwrap();
+        image::RgbImage::new(4, 4).save(at(&format!("{name}.png"))).unwrap();
+    }
+    std::fs::write(at("broken.png"), b"\x89PNG\r\n\x1a\nnothing more").unwrap();
+    image::RgbImage::new(4, 4).save(at("mute.png")).unwrap();
+    let dataset = sonolens::dataset::open(folder.path()).unwrap();
+    let rules = InspectionRules { needed_secs: 0.5, ..InspectionRules::default() };
+    let go_on = |_, _| std::ops::ControlFlow::Continue(());
+    let found = inspect(&dataset, rules, &Default::default(), go_on);
+    let ids: Vec<&str> = found.iter().map(|(id, _)| id.as_str()).collect();
+    assert_eq!(ids, ["broken", "mute", "silent"], "{found:?}");
+    assert!(matches!(found[0].1.as_slice(), [MediaProblem::Unreadable { .. }]), "{found:?}");
+    assert_eq!(found[1].1, [MediaProblem::NoSound]);
+    assert_eq!(found[2].1, [MediaProblem::Silent]);
+    let strict = inspect(&dataset, InspectionRules::default(), &Default::default(), go_on);
+    let short = MediaProblem::TooShort { secs: 1.0, needed_secs: 3.0 };
+    assert!(strict.iter().any(|(id, problems)| id == "heard" && problems == &[short.clone()]), "{strict:?}");
 }
 
 #[test]
