@@ -105,6 +105,8 @@ fn a_published_checkpoint_is_stored_and_found_again() {
     assert_eq!(stored.card.files[0].notes["epoch"], "31");
     assert_eq!(stored.card.files[0].converted_from, "ssltie.pth.tar");
 
+    stored.verify_hashes().unwrap();
+
     let layout = store::find_layout("ssl-tie").unwrap();
     let again = store::read_weights(&stored.weights()[0], layout).unwrap();
     let published = store::read_weights(&files[0], layout).unwrap();

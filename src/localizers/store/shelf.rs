@@ -1,6 +1,7 @@
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use super::add::sha256_of;
 use super::card::ModelCard;
 
 /// The folders in which models are kept, in the order in which they are searched.
@@ -24,6 +25,18 @@ impl StoredModel {
     /// The weight files in the order in which the system is opened with them.
     pub fn weights(&self) -> Vec<PathBuf> {
         self.card.files.iter().map(|weights| self.folder.join(&weights.file)).collect()
+    }
+
+    /// Compares the stored files with the hashes that the card gives.
+    pub fn verify_hashes(&self) -> Result<(), StoreError> {
+        for (path, weights) in self.weights().into_iter().zip(&self.card.files) {
+            let found = sha256_of(&path).map_err(|error| StoreError::Io { path: path.clone(), error })?;
+            if found != weights.sha256 {
+                let problem = format!("its SHA-256 is {found}, the card says {}; add the model again", weights.sha256);
+                return Err(StoreError::Damaged { path, problem });
+            }
+        }
+        Ok(())
     }
 }
 
