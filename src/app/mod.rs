@@ -1,3 +1,382 @@
 //! The windows and panels.
 //!
-//! Panels read the state and push commands; commands are applied in one place per pass.
+//! Panels read the state and push commands; commands are applied in one place per pass (`apply.rs`). A pass never
+//! waits: what takes long runs in jobs, in the inference pool, in the frame server or behind the player.
+
+mod apply;
+mod clips_panel;
+mod command;
+mod dialogs;
+mod inspector_panel;
+mod ipc;
+mod keys_window;
+mod layout;
+mod models;
+mod notices;
+mod open_clip;
+mod palette_window;
+mod remote;
+mod settings;
+mod sound_picture;
+mod stage_panel;
+mod state;
+mod status_bar;
+mod theme;
+mod timeline_panel;
+mod top_bar;
+mod update;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::Key;
+
+pub use command::{COMMANDS, Command, CommandInfo, StageView, info_by_name};
+pub use dialogs::Dialog;
+pub use ipc::IpcError;
+pub use settings::{Settings, SettingsError};
+pub use theme::ThemeChoice;
+
+use clips_panel::ClipsPanel;
+use inspector_panel::InspectorPanel;
+use layout::Panel;
+use palette_window::PaletteWindow;
+use stage_panel::StagePanel;
+use state::AppState;
+use timeline_panel::TimelinePanel;
+
+use crate::engine::Wake;
+
+/// How the window is started.
+#[derive(Clone, Debug, Default)]
+pub struct StartOptions {
+    /// Opened in this order; the demo where there are none.
+    pub paths: Vec<PathBuf>,
+    /// Models to load, as `ID` or `ID=WEIGHTS`; those of the last end where there are none.
+    pub models: Vec<String>,
+    /// Where to listen for control.
+    pub ipc: Option<PathBuf>,
+    pub settings_path: Option<PathBuf>,
+}
+
+/// The application: the state and the panels.
+pub struct App {
+    state: AppState,
+    tree: egui_tiles::Tree<Panel>,
+    clips: ClipsPanel,
+    stage: StagePanel,
+    timeline: TimelinePanel,
+    inspector: InspectorPanel,
+    palette: Option<PaletteWindow>,
+    show_keys: bool,
+    show_notices: bool,
+    dialogs: dialogs::Dialogs,
+    opening: Option<update::Opening>,
+    remote: remote::Remote,
+    /// What must be told to the engine and player in this pass.
+    wish_changed: bool,
+    sound_changed: bool,
+    scoring_changed: bool,
+    pixels_per_point: f32,
+    recognizing: Vec<models::Recognizing>,
+    choice: Option<models::Choice>,
+}
+
+/// Why the window could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("the window could not be opened: {0}. `sonolens doctor` looks for what is missing")]
+pub struct WindowError(String);
+
+/// Opens the window and stays until it is closed.
+///
+/// # Errors
+/// No display, no graphics adapter, or a control socket that cannot be opened.
+pub fn run(options: StartOptions) -> Result<(), WindowError> {
+    let settings_path = options.settings_path.clone().or_else(Settings::default_path);
+    let size = settings_path
+        .as_deref()
+        .and_then(|path| Settings::load(path).ok())
+        .and_then(|settings| settings.window_size)
+        .filter(|size| size.iter().all(|side| side.is_finite() && (320.0..=16_000.0).contains(side)))
+        .unwrap_or([1440.0, 900.0]);
+    let native = eframe::NativeOptions {
+        viewport: egui::ViewportBuilder::default()
+            .with_title("Sonolens")
+            .with_app_id("sonolens")
+            .with_icon(icon())
+            .with_inner_size(size)
+            .with_min_inner_size([720.0, 480.0])
+            .with_drag_and_drop(true),
+        persist_window: false,
+        ..Default::default()
+    };
+    let started =
+        eframe::run_native("Sonolens", native, Box::new(move |creation| Ok(Box::new(App::new(creation, options)?))));
+    started.map_err(|error| WindowError(error.to_string()))
+}
+
+/// Four concentric arcs on a dark plate: a sound and the eye that follows it.
+fn icon() -> egui::IconData {
+    const SIDE: u32 = 64;
+    let pixel = |x: u32, y: u32| {
+        let (x, y) = (f64::from(x) - 31.5, f64::from(y) - 31.5);
+        let distance = x.hypot(y);
+        let ring = ((distance - 4.0) / 8.0).fract();
+        let on = distance < 4.0 || (distance < 29.0 && ring < 0.4 && x.abs() > y.abs() * 0.7);
+        let plate = x.abs().max(y.abs()) < 31.0;
+        match (on, plate) {
+            (true, _) => [120, 170, 255, 255],
+            (false, true) => [22, 24, 28, 255],
+            (false, false) => [0, 0, 0, 0],
+        }
+    };
+    let rgba = (0..SIDE * SIDE).flat_map(|index| pixel(index % SIDE, index / SIDE)).collect();
+    egui::IconData { rgba, width: SIDE, height: SIDE }
+}
+
+impl App {
+    /// The application in a window that is being made.
+    ///
+    /// # Errors
+    /// The control socket cannot be opened.
+    pub fn new(creation: &eframe::CreationContext<'_>, options: StartOptions) -> Result<Self, IpcError> {
+        let context = creation.egui_ctx.clone();
+        let wake: Wake = Arc::new(move || context.request_repaint());
+        let settings_path = options.settings_path.clone().or_else(Settings::default_path);
+        let loaded = settings_path.as_deref().map(Settings::load);
+        let (settings, settings_error) = match loaded {
+            Some(Ok(settings)) => (settings, None),
+            Some(Err(error)) => (Settings::default(), Some(error)),
+            None => (Settings::default(), None),
+        };
+        theme::install(&creation.egui_ctx, settings.theme);
+        let mut adapter = String::from("none");
+        if let Some(render_state) = &creation.wgpu_render_state {
+            crate::render::install(render_state);
+            let info = render_state.adapter.get_info();
+            adapter = format!("{} ({:?})", info.name, info.backend);
+        }
+        let server = options.ipc.as_deref().map(|path| ipc::Server::open(path, Arc::clone(&wake))).transpose()?;
+        // A settings file that could not be read is left alone.
+        let writable_settings = settings_path.filter(|_| settings_error.is_none());
+        let mut state = AppState::new(settings, writable_settings, wake);
+        state.adapter = adapter;
+        if let Some(error) = settings_error {
+            state.notices.warn(error.to_string());
+        }
+        let mut app = Self {
+            tree: layout::restore(state.settings.layout.as_deref()),
+            state,
+            clips: ClipsPanel::default(),
+            stage: StagePanel::default(),
+            timeline: TimelinePanel::new(),
+            inspector: InspectorPanel::default(),
+            palette: None,
+            show_keys: false,
+            show_notices: false,
+            dialogs: dialogs::Dialogs::default(),
+            opening: None,
+            remote: remote::Remote::new(server),
+            wish_changed: true,
+            sound_changed: true,
+            scoring_changed: true,
+            pixels_per_point: 1.0,
+            recognizing: Vec::new(),
+            choice: None,
+        };
+        let demo = options.paths.is_empty();
+        for path in options.paths {
+            app.open_dropped(path);
+        }
+        if demo {
+            app.open_demo();
+        }
+        let models = if options.models.is_empty() { app.state.settings.models.clone() } else { options.models };
+        if models.is_empty() && demo {
+            app.add_model("centre-box");
+            app.add_model("quadrants");
+        }
+        for spec in models {
+            app.add_model(&spec);
+        }
+        Ok(app)
+    }
+
+    /// Takes a command as if a key had sent it.
+    pub fn command(&mut self, command: Command, context: &egui::Context) {
+        self.apply(command, context);
+    }
+
+    /// What is on screen, as the control socket tells it.
+    pub fn state_json(&self) -> serde_json::Value {
+        let rect = |rect: egui::Rect| [rect.left(), rect.top(), rect.right(), rect.bottom()];
+        let mut json = remote::state_json(&self.state);
+        json["screen"] = serde_json::json!({
+            "frame_rect_points": self.stage.frame_rect.map(rect),
+            "timeline_rect_points": self.timeline.shown.map(|(area, ..)| rect(area)),
+            "timeline_secs": self.timeline.shown.map(|(_, start, end)| [start, end]),
+            "pixels_per_point": self.pixels_per_point,
+        });
+        json
+    }
+
+    fn panels_ui(&mut self, ui: &mut egui::Ui) -> Vec<Command> {
+        let mut commands = Vec::new();
+        egui::Panel::top("top bar").show(ui, |ui| {
+            ui.add_space(3.0);
+            top_bar::top_bar_ui(ui, &self.state, &mut commands);
+            ui.add_space(3.0);
+        });
+        egui::Panel::bottom("status bar").show(ui, |ui| {
+            ui.add_space(3.0);
+            status_bar::status_bar_ui(ui, &self.state, &mut commands);
+            ui.add_space(3.0);
+        });
+        let frame = egui::Frame::NONE.fill(ui.visuals().panel_fill);
+        egui::CentralPanel::default().frame(frame).show(ui, |ui| {
+            let mut panes = Panes {
+                state: &self.state,
+                clips: &mut self.clips,
+                stage: &mut self.stage,
+                timeline: &mut self.timeline,
+                inspector: &mut self.inspector,
+                commands: &mut commands,
+            };
+            self.tree.ui(&mut panes, ui);
+        });
+        if let Some(palette) = &mut self.palette {
+            let (chosen, keep_open) = palette.show(ui, &self.state);
+            commands.extend(chosen);
+            if !keep_open {
+                self.palette = None;
+            }
+        }
+        if let Some(choice) = self.choice.take() {
+            self.choice = models::choice_window_ui(ui, choice, &mut commands);
+        }
+        if self.show_keys {
+            self.show_keys = keys_window::keys_window_ui(ui);
+        }
+        if self.show_notices {
+            self.show_notices = keys_window::notices_window_ui(ui, &self.state, &mut commands);
+        }
+        commands
+    }
+
+    /// The commands whose keys were pressed in this pass.
+    fn pressed(&self, context: &egui::Context) -> Vec<Command> {
+        if self.palette.is_some() {
+            return Vec::new();
+        }
+        let typing = context.egui_wants_keyboard_input();
+        let mut commands = Vec::new();
+        context.input_mut(|input| {
+            for info in COMMANDS {
+                for shortcut in info.keys {
+                    let plain = !shortcut.modifiers.command && !shortcut.modifiers.ctrl;
+                    if (typing && plain) || !input.consume_shortcut(shortcut) {
+                        continue;
+                    }
+                    commands.extend(info.make(&[]));
+                }
+            }
+            if !typing && input.modifiers.is_none() {
+                if input.key_pressed(Key::A) {
+                    commands.push(Command::HoldOwnSound(true));
+                }
+            }
+            if input.key_released(Key::A) || !input.focused {
+                commands.push(Command::HoldOwnSound(false));
+            }
+        });
+        commands
+    }
+}
+
+/// What egui_tiles needs to draw the panels.
+struct Panes<'a> {
+    state: &'a AppState,
+    clips: &'a mut ClipsPanel,
+    stage: &'a mut StagePanel,
+    timeline: &'a mut TimelinePanel,
+    inspector: &'a mut InspectorPanel,
+    commands: &'a mut Vec<Command>,
+}
+
+impl egui_tiles::Behavior<Panel> for Panes<'_> {
+    fn pane_ui(
+        &mut self,
+        ui: &mut egui::Ui,
+        _tile_id: egui_tiles::TileId,
+        panel: &mut Panel,
+    ) -> egui_tiles::UiResponse {
+        egui::Frame::NONE.inner_margin(egui::Margin::symmetric(10, 8)).show(ui, |ui| match panel {
+            Panel::Clips => self.clips.show(ui, self.state, self.commands),
+            Panel::Stage => self.stage.show(ui, self.state, self.commands),
+            Panel::Timeline => self.timeline.show(ui, self.state, self.commands),
+            Panel::Inspector => self.inspector.show(ui, self.state, self.commands),
+        });
+        egui_tiles::UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, panel: &Panel) -> egui::WidgetText {
+        panel.title().into()
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        1.0
+    }
+
+    fn min_size(&self) -> f32 {
+        120.0
+    }
+
+    fn simplification_options(&self) -> egui_tiles::SimplificationOptions {
+        egui_tiles::SimplificationOptions { all_panes_must_have_tabs: false, ..Default::default() }
+    }
+}
+
+impl eframe::App for App {
+    fn ui(&mut self, ui: &mut egui::Ui, _frame: &mut eframe::Frame) {
+        let started = std::time::Instant::now();
+        let context = ui.ctx().clone();
+        self.pixels_per_point = context.pixels_per_point();
+        self.update(&context);
+        let mut commands = self.pressed(&context);
+        commands.extend(self.panels_ui(ui));
+        for file in context.input(|input| input.raw.dropped_files.clone()) {
+            self.open_dropped(file.path().to_owned());
+        }
+        let changed = !commands.is_empty();
+        for command in commands {
+            self.apply(command, &context);
+        }
+        self.settle();
+        if changed {
+            context.request_repaint();
+        }
+        if let Some(wait) = self.until_next_pass() {
+            context.request_repaint_after(wait);
+        }
+        self.state.pass_ms = started.elapsed().as_secs_f32() * 1000.0;
+    }
+
+    fn on_exit(&mut self) {
+        self.save_settings();
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+}
+
+impl App {
+    /// When the picture changes by itself next.
+    fn until_next_pass(&self) -> Option<Duration> {
+        let frame = self.state.playback.playing.then(|| self.until_next_frame());
+        let notice = self.state.notices.secs_to_change().map(|secs| Duration::from_secs_f32(secs + 0.05));
+        let jobs = (!self.state.jobs.views().is_empty()).then_some(Duration::from_millis(250));
+        [frame, notice, jobs].into_iter().flatten().min()
+    }
+}

@@ -1,5 +1,166 @@
 //! The commands of the program without a window.
+//!
+//! Every command takes `--json` for an answer a machine can read on standard output; messages go to standard error.
+//! Exit status: 0 done, 1 failed, 2 wrong usage. What a command does lives in the library; here are its arguments
+//! and its words.
 
 pub mod annotations;
+pub mod doctor;
+pub mod localize;
 pub mod models;
 pub mod probe;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app;
+
+/// See where audio-visual models hear a sound.
+#[derive(Debug, Parser)]
+#[command(name = "sonolens", version, args_conflicts_with_subcommands = true, max_term_width = 110)]
+struct CommandLine {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    window: WindowArguments,
+}
+
+/// Opening the window.
+#[derive(Debug, Args)]
+struct WindowArguments {
+    /// Videos, images, sounds, folders or annotation files; the demo if there are none
+    paths: Vec<PathBuf>,
+    /// A model to load: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
+    #[arg(long = "model", value_name = "ID[=WEIGHTS]")]
+    models: Vec<String>,
+    /// Listen for control on this local socket
+    #[arg(long, value_name = "SOCKET")]
+    ipc: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Localize a sound in one frame and write the heatmap as .npz
+    Localize(localize::LocalizeArguments),
+    /// Tell what a file is: streams, frame table, MD5 of every presented frame
+    Probe(ProbeArguments),
+    /// Work on annotation files
+    #[command(subcommand)]
+    Annotations(AnnotationsCommand),
+    /// Look for what the program needs: adapter, audio device, FFmpeg, models
+    Doctor(JsonArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum AnnotationsCommand {
+    /// Between annotation formats: whatever is recognized, to the format that is named
+    Convert(ConvertArguments),
+}
+
+#[derive(Debug, Args)]
+struct ConvertArguments {
+    input: PathBuf,
+    output: PathBuf,
+    /// The format to write; follows from the name where that tells it
+    #[arg(long, value_name = "FORMAT", value_parser = annotations::format_of_word)]
+    to: Option<crate::dataset::formats::Format>,
+    /// Folder of the media, where frame sizes are looked up; the input's folder if not given
+    #[arg(long, value_name = "FOLDER")]
+    media: Option<PathBuf>,
+    /// Frames a second, for formats that count where the source tells seconds, or the other way round
+    #[arg(long, value_name = "RATE")]
+    frame_rate: Option<f64>,
+    /// A machine-readable answer
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct ProbeArguments {
+    path: PathBuf,
+    /// The table of presented frames with their times
+    #[arg(long)]
+    frames: bool,
+    /// MD5 of each presented frame in the form of FFmpeg's framemd5 muxer
+    #[arg(long)]
+    framemd5: bool,
+    /// A machine-readable answer
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Args)]
+struct JsonArguments {
+    /// A machine-readable answer
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the program with these arguments and returns its exit status.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let parsed = match CommandLine::try_parse_from(arguments) {
+        Ok(parsed) => parsed,
+        Err(error) => {
+            // Help and version are answers; everything else is wrong usage.
+            let _ = error.print();
+            return if error.use_stderr() { 2 } else { 0 };
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let outcome: anyhow::Result<()> = match parsed.command {
+        None => {
+            drop(out);
+            let WindowArguments { paths, models, ipc } = parsed.window;
+            app::run(app::StartOptions { paths, models, ipc, settings_path: None }).map_err(Into::into)
+        }
+        Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map_err(Into::into),
+        Some(Command::Probe(ProbeArguments { path, frames, framemd5, json })) => {
+            probe::run(&path, probe::ProbeOptions { frames, framemd5, json }, &mut out).map_err(Into::into)
+        }
+        Some(Command::Annotations(AnnotationsCommand::Convert(arguments))) => {
+            let ConvertArguments { input, output, to, media, frame_rate, json } = arguments;
+            let options = annotations::ConvertOptions { format: to, media, frame_size: None, frame_rate, json };
+            annotations::convert(&input, &output, &options, &mut out).map_err(Into::into)
+        }
+        Some(Command::Doctor(JsonArguments { json })) => doctor::run(json, &mut out).map_err(Into::into),
+    };
+    match outcome {
+        Ok(()) => 0,
+        // The reader of a pipe went away: nothing left to say.
+        Err(error) if is_broken_pipe(&error) => 0,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "sonolens: {error:#}");
+            1
+        }
+    }
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_is_status_2_and_help_is_0() {
+        let run = |words: &[&str]| super::run(words.iter().map(OsString::from));
+        assert_eq!(run(&["sonolens", "probe"]), 2);
+        assert_eq!(run(&["sonolens", "localize", "--model"]), 2);
+        assert_eq!(run(&["sonolens", "--help"]), 0);
+        assert_eq!(run(&["sonolens", "probe", "/nowhere/at/all.mp4"]), 1);
+    }
+}

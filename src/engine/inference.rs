@@ -414,11 +414,8 @@ impl State {
         let reach = reach(&wish);
         let ahead = wish.frame..reach.end;
         let behind = reach.start..wish.frame.min(reach.end);
-        let order: Box<dyn Iterator<Item = usize>> = if wish.forwards {
-            Box::new(ahead.chain(behind.rev()))
-        } else {
-            Box::new(behind.rev().chain(ahead))
-        };
+        let order: Box<dyn Iterator<Item = usize>> =
+            if wish.forwards { Box::new(ahead.chain(behind.rev())) } else { Box::new(behind.rev().chain(ahead)) };
         let unfinished: Vec<&(LoadedModel, LaneKey)> = models
             .iter()
             .filter(|(_, key)| self.lanes.get(key).is_none_or(|lane| lane.scored < lane.values.len()))
@@ -536,8 +533,7 @@ impl Shared {
     }
 
     fn features(&self, task: &Task) -> Result<ImageFeatures, String> {
-        let key =
-            ResultKey::Features { clip: task.wish.material.key, model: task.model.key, frame: task.frame };
+        let key = ResultKey::Features { clip: task.wish.material.key, model: task.model.key, frame: task.frame };
         if let Some(Cached::Features(features)) = self.cached(&key) {
             return Ok(features);
         }

@@ -274,9 +274,6 @@ mod tests {
     fn a_panic_is_an_outcome() {
         let jobs = Jobs::new(Arc::new(|| {}));
         let job = jobs.spawn("Fall", |_| -> u8 { panic!("over the edge") });
-        assert_eq!(
-            wait(&job),
-            Err(JobFailed::Panicked { job: "Fall".into(), message: "over the edge".into() })
-        );
+        assert_eq!(wait(&job), Err(JobFailed::Panicked { job: "Fall".into(), message: "over the edge".into() }));
     }
 }

@@ -47,6 +47,6 @@ impl ClipPictures {
 
 impl PictureSource for ClipPictures {
     fn picture(&self, index: usize) -> Result<Arc<Picture>, String> {
-        self.frame(index)?.to_picture().map(Arc::new).map_err(|error| error.to_string())
+        Ok(Arc::new(self.frame(index)?.to_picture()))
     }
 }

@@ -144,8 +144,7 @@ impl Scoring {
         let confidence = self.protocol.confidence(heatmap);
         let scored = truth.filter(|truth| truth.boxes() > 0);
         let ciou = scored.map(|truth| self.protocol.ciou(&binarized, truth));
-        let verdict =
-            ciou.map(|ciou| Verdict::of(true, ciou, self.protocol.success_threshold(), confidence, None));
+        let verdict = ciou.map(|ciou| Verdict::of(true, ciou, self.protocol.success_threshold(), confidence, None));
         let cells = (self.protocol.side * self.protocol.side).max(1);
         let readout = FrameReadout {
             ciou,

@@ -25,10 +25,9 @@ impl SoundChoice {
             Self::Own => "Own sound".into(),
             Self::Silence => "Silence".into(),
             Self::Noise => "White noise".into(),
-            Self::File(path) => path.file_name().map_or_else(
-                || path.display().to_string(),
-                |name| name.to_string_lossy().into_owned(),
-            ),
+            Self::File(path) => {
+                path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+            }
         }
     }
 }
@@ -36,6 +35,13 @@ impl SoundChoice {
 /// Tells sounds apart in caches; no two tracks that were laid share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SoundKey(u64);
+
+impl SoundKey {
+    /// Stands for no sound at all, where a question is asked in words.
+    pub const fn none() -> Self {
+        Self(0)
+    }
+}
 
 static NEXT_SOUND: AtomicU64 = AtomicU64::new(1);
 
@@ -71,6 +77,11 @@ impl Sound {
         Self::new(SoundChoice::Silence, Waveform { rate: SYNTHETIC_RATE, channels: 1, samples: vec![0.0; frames] })
     }
 
+    /// What stands for the own sound of a clip that has none.
+    pub fn silence_as_own(clip_secs: f64) -> Self {
+        Self { choice: SoundChoice::Own, ..Self::silence(clip_secs) }
+    }
+
     /// Gaussian white noise from a fixed seed.
     pub fn noise(clip_secs: f64) -> Self {
         let mut state = 0x9E37_79B9_7F4A_7C15_u64;
@@ -95,9 +106,7 @@ impl Sound {
         let Ok(mut prepared) = self.prepared.lock() else {
             return Arc::new(hearing.prepare(&self.track).into_owned());
         };
-        Arc::clone(
-            prepared.entry(hearing.rate).or_insert_with(|| Arc::new(hearing.prepare(&self.track).into_owned())),
-        )
+        Arc::clone(prepared.entry(hearing.rate).or_insert_with(|| Arc::new(hearing.prepare(&self.track).into_owned())))
     }
 }
 
@@ -175,7 +184,8 @@ mod tests {
         let (one, two) = (Sound::noise(1.0), Sound::noise(1.0));
         assert_eq!(one.track.samples, two.track.samples);
         assert_ne!(one.key, two.key);
-        let power = one.track.samples.iter().map(|sample| sample * sample).sum::<f32>() / one.track.samples.len() as f32;
+        let power =
+            one.track.samples.iter().map(|sample| sample * sample).sum::<f32>() / one.track.samples.len() as f32;
         assert!((power.sqrt() - NOISE_LEVEL).abs() < 0.002, "{}", power.sqrt());
     }
 

@@ -27,6 +27,14 @@ fn quiet() {
     });
 }
 
+/// The FFmpeg libraries that are linked, for the doctor and reports.
+pub fn versions() -> String {
+    // SAFETY: both calls read constants of the libraries.
+    let (format, codec) = unsafe { (ffi::avformat_version(), ffi::avcodec_version()) };
+    let text = |version: u32| format!("{}.{}.{}", version >> 16, version >> 8 & 255, version & 255);
+    format!("libavformat {}, libavcodec {}", text(format), text(codec))
+}
+
 /// Opens a local file for demuxing. Reading stops soon after `stop` becomes true.
 ///
 /// Only local files are followed: a playlist that points at the network is refused.

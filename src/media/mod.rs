@@ -24,6 +24,7 @@ pub use audio::{Soundtrack, decode_audio};
 pub use error::MediaError;
 pub use frame::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
 pub use framemd5::Framemd5Clock;
+pub use libav::versions as ffmpeg_versions;
 pub use picture::Picture;
 pub use reader::VideoReader;
 pub use server::{Direction, FrameServer, OnReady, ServerStatistics};

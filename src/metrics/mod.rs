@@ -22,7 +22,9 @@ pub use accuracy::{
 pub use bitmap::Bitmap;
 pub use ciou::{CiouCurve, Verdict, ciou, mask_ciou};
 pub use negatives::{MarkedArea, NegativeKind, Spread, quantile, separability, universal_threshold};
-pub use protocol::{Binarization, ConfidenceRule, KnownProtocol, Placement, Protocol, ProtocolError, protocols};
+pub use protocol::{
+    Binarization, ConfidenceRule, KnownProtocol, Placement, Protocol, ProtocolError, protocols, usual_protocol,
+};
 pub use score_map::{Binarized, Degenerate, ScoreMap};
 pub use significance::{Interval, PairedDifference, RESAMPLINGS, bootstrap, mcnemar, paired_difference};
 pub use truth::{GroundTruthMap, GroundTruthRule, TruthBox};

@@ -320,6 +320,11 @@ pub fn protocols() -> &'static [KnownProtocol] {
     &KNOWN
 }
 
+/// The protocol that is in force where nobody chose one: `lvs`.
+pub fn usual_protocol() -> Protocol {
+    known_protocols().swap_remove(0).protocol
+}
+
 fn known_protocols() -> Vec<KnownProtocol> {
     use Binarization as B;
     use GroundTruthRule as G;

@@ -36,6 +36,11 @@ impl Colormap {
         }
     }
 
+    /// The map of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|map| map.name() == name)
+    }
+
     /// The sRGB colour at `level` in 0..1 (clamped; NaN is 0), linear between the table's entries.
     pub fn colour(self, level: f32) -> [u8; 3] {
         let place = if level.is_nan() { 0.0 } else { level.clamp(0.0, 1.0) * 255.0 };

@@ -94,6 +94,11 @@ impl Offscreen {
         &self.device
     }
 
+    /// True when the processor draws.
+    pub fn is_software(&self) -> bool {
+        self.adapter.device_type == wgpu::DeviceType::Cpu
+    }
+
     /// Bytes of graphics memory that the pictures and maps shown lately take.
     pub fn texture_bytes(&self) -> u64 {
         self.renderer.used_bytes()

@@ -1,0 +1,197 @@
+//! The list of clips: searched, sorted, only the rows in view drawn.
+
+use egui::{Align, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, Vec2};
+
+use super::command::Command;
+use super::state::{AppState, ClipRow};
+use super::theme;
+
+/// What the list remembers between passes.
+#[derive(Default)]
+pub struct ClipsPanel {
+    filter: String,
+    order: Order,
+    /// Rows that fit the filter, in order; rebuilt when something that it depends on changed.
+    rows: Vec<usize>,
+    built_for: Option<(String, Order, usize, u64)>,
+    scrolled_to: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Order {
+    #[default]
+    AsListed,
+    Name,
+    /// Worst first by the first model's mean cIoU.
+    Worst,
+}
+
+impl Order {
+    fn title(self) -> &'static str {
+        match self {
+            Self::AsListed => "As listed",
+            Self::Name => "By name",
+            Self::Worst => "Worst first",
+        }
+    }
+}
+
+const ROW_HEIGHT: f32 = 26.0;
+
+impl ClipsPanel {
+    pub fn show(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+        let colors = theme::palette(ui.visuals());
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Clips").font(theme::strong(12.5)));
+            ui.label(RichText::new(state.clips.len().to_string()).font(theme::digits(11.0)).color(colors.faint_text));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                egui::ComboBox::from_id_salt("clip order")
+                    .width(90.0)
+                    .selected_text(self.order.title())
+                    .show_ui(ui, |ui| {
+                        for order in [Order::AsListed, Order::Name, Order::Worst] {
+                            ui.selectable_value(&mut self.order, order, order.title());
+                        }
+                    })
+                    .response
+                    .widget_info(|| {
+                        egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, "Order of the clips")
+                    });
+            });
+        });
+        let search = ui
+            .add(TextEdit::singleline(&mut self.filter).hint_text("Search name or class").desired_width(f32::INFINITY));
+        search.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, "Search clips"));
+        ui.add_space(2.0);
+        self.rebuild(state);
+        if state.clips.is_empty() {
+            ui.add_space(12.0);
+            ui.label(
+                RichText::new("Open a video, an image with a sound, a folder or an annotation file: drop it here, or")
+                    .color(colors.quiet_text),
+            );
+            if ui.button("Open…").clicked() {
+                commands.push(Command::OpenDialog);
+            }
+            return;
+        }
+        if self.rows.is_empty() {
+            ui.label(RichText::new("No clip fits the search").color(colors.quiet_text));
+            return;
+        }
+        let mut area = ScrollArea::vertical().auto_shrink([false, false]);
+        if state.selected_clip != self.scrolled_to {
+            self.scrolled_to = state.selected_clip;
+            let place = self.rows.iter().position(|row| Some(*row) == state.selected_clip);
+            if let Some(place) = place {
+                let height = ui.available_height();
+                area = area.vertical_scroll_offset((place as f32 * ROW_HEIGHT - height / 2.0).max(0.0));
+            }
+        }
+        ui.spacing_mut().item_spacing.y = 0.0;
+        area.show_rows(ui, ROW_HEIGHT, self.rows.len(), |ui, range| {
+            for &index in self.rows.get(range).unwrap_or_default() {
+                if let Some(row) = state.clips.get(index)
+                    && row_ui(ui, state, index, row).clicked()
+                {
+                    commands.push(Command::SelectClip(index));
+                    self.scrolled_to = Some(index);
+                }
+            }
+        });
+    }
+
+    /// The clip before or after the selected one in the order shown.
+    pub fn neighbour(&mut self, state: &AppState, step: isize) -> Option<usize> {
+        self.rebuild(state);
+        let place = self.rows.iter().position(|row| Some(*row) == state.selected_clip);
+        let next = match place {
+            Some(place) => place.checked_add_signed(step)?,
+            None => 0,
+        };
+        self.rows.get(next).copied()
+    }
+
+    fn rebuild(&mut self, state: &AppState) {
+        let scores_version = if self.order == Order::Worst { state.scores_version } else { 0 };
+        let key = (self.filter.clone(), self.order, state.clips.len(), state.dataset_version ^ (scores_version << 32));
+        if self.built_for.as_ref() == Some(&key) {
+            return;
+        }
+        let filter = self.filter.to_lowercase();
+        let fits = |row: &ClipRow| {
+            filter.is_empty()
+                || row.clip.name.to_lowercase().contains(&filter)
+                || row.clip.class.as_ref().is_some_and(|class| class.to_lowercase().contains(&filter))
+        };
+        self.rows = (0..state.clips.len()).filter(|&index| state.clips.get(index).is_some_and(fits)).collect();
+        let name = |index: &usize| state.clips.get(*index).map(|row| row.clip.name.to_lowercase());
+        let score = |index: usize| {
+            state.clips.get(index).and_then(|row| row.scores.iter().flatten().next().copied()).unwrap_or(f64::INFINITY)
+        };
+        match self.order {
+            Order::AsListed => {}
+            Order::Name => self.rows.sort_by_cached_key(name),
+            Order::Worst => self.rows.sort_by(|a, b| score(*a).total_cmp(&score(*b))),
+        }
+        self.built_for = Some(key);
+    }
+}
+
+fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::Response {
+    let colors = theme::palette(ui.visuals());
+    let selected = state.selected_clip == Some(index);
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW_HEIGHT), Sense::click());
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::accesskit::Role::ListItem, true, selected, format!("Clip {}", row.clip.name))
+    });
+    if !ui.is_rect_visible(rect) {
+        return response;
+    }
+    let painter = ui.painter();
+    if selected {
+        painter.rect_filled(rect, 5.0, ui.visuals().selection.bg_fill);
+    } else if response.hovered() {
+        painter.rect_filled(rect, 5.0, ui.visuals().widgets.hovered.weak_bg_fill);
+    }
+    let inner = rect.shrink2(Vec2::new(8.0, 0.0));
+    let mut right = inner.right();
+    for (place, score) in row.scores.iter().enumerate().rev() {
+        let (Some(score), Some(slot)) = (score, state.models.get(place)) else { continue };
+        let galley = painter.layout_no_wrap(format!("{score:.2}"), theme::digits(11.0), colors.text);
+        let at = egui::pos2(right - galley.size().x, inner.center().y - galley.size().y / 2.0);
+        let bar = egui::Rect::from_min_size(at + Vec2::new(0.0, galley.size().y), Vec2::new(galley.size().x, 2.0));
+        right = at.x - 8.0;
+        painter.galley(at, galley, colors.text);
+        painter.rect_filled(bar, 1.0, theme::model_color(slot.color));
+    }
+    let missing = row.clip.media.is_missing();
+    let text_clip = painter.with_clip_rect(inner.with_max_x(right));
+    let name = text_clip.text(
+        inner.left_center(),
+        egui::Align2::LEFT_CENTER,
+        &row.clip.name,
+        theme::body(12.5),
+        if missing { colors.faint_text } else { colors.text },
+    );
+    let detail = if missing { Some("missing") } else { row.clip.class.as_deref() };
+    if let Some(detail) = detail {
+        text_clip.text(
+            name.right_center() + Vec2::new(8.0, 0.0),
+            egui::Align2::LEFT_CENTER,
+            detail,
+            theme::body(11.0),
+            colors.quiet_text,
+        );
+    }
+    response.on_hover_ui(|ui| {
+        ui.label(RichText::new(&row.clip.name).strong());
+        if let Some(class) = &row.clip.class {
+            ui.label(format!("Class: {class}"));
+        }
+        if let Some(path) = row.clip.media.picture() {
+            ui.label(path.display().to_string());
+        }
+        ui.label(row.clip.scored.reason());
+    })
+}

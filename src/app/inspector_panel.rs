@@ -1,0 +1,383 @@
+//! The inspector: how right each model is at this frame, the threshold, the sound shelf, the boxes.
+
+use egui::{Align, Color32, Layout, Pos2, RichText, ScrollArea, Sense, Stroke, Ui, Vec2};
+
+use super::command::Command;
+use super::open_clip::OwnSound;
+use super::state::{AppState, ShelfState};
+use super::theme;
+use crate::engine::SoundChoice;
+use crate::localizers::WindowRule;
+use crate::metrics::Verdict;
+
+/// What the inspector remembers between passes.
+#[derive(Default)]
+pub struct InspectorPanel {
+    pub focus_shelf: bool,
+}
+
+impl InspectorPanel {
+    pub fn show(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+            heading_ui(ui, "Readouts", |ui| readout_source_ui(ui, state));
+            readouts_ui(ui, state);
+            ui.add_space(6.0);
+            threshold_ui(ui, state, commands);
+            ui.add_space(8.0);
+            ui.separator();
+            heading_ui(ui, "Sound", |_| {});
+            self.shelf_ui(ui, state, commands);
+            ui.add_space(8.0);
+            ui.separator();
+            heading_ui(ui, "Boxes", |_| {});
+            boxes_ui(ui, state);
+        });
+    }
+
+    fn shelf_ui(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+        let colors = theme::palette(ui.visuals());
+        let heard = state.heard_choice();
+        ui.spacing_mut().item_spacing.y = 2.0;
+        for (index, sound) in state.shelf.iter().enumerate() {
+            let selected = sound.choice == heard;
+            let own = state.open.as_ref().filter(|_| sound.choice == SoundChoice::Own).map(|open| &open.own_sound);
+            let own_missing = match own {
+                Some(OwnSound::None) => Some(("none in this clip".to_owned(), colors.quiet_text)),
+                Some(OwnSound::Failed(message)) => Some((message.clone(), colors.bad)),
+                _ => None,
+            };
+            let detail = own_missing.or(match &sound.state {
+                ShelfState::Loading(_) => Some(("reading…".to_owned(), colors.quiet_text)),
+                ShelfState::Failed(message) => Some((message.clone(), colors.bad)),
+                ShelfState::Idle | ShelfState::Ready(_) => None,
+            });
+            let response = shelf_row_ui(ui, &sound.choice.title(), selected, detail);
+            if self.focus_shelf && index == 0 {
+                response.request_focus();
+                response.scroll_to_me(Some(Align::Center));
+                self.focus_shelf = false;
+            }
+            if response.clicked() {
+                commands.push(Command::SetSound(sound.choice.clone()));
+            }
+        }
+        ui.add_space(4.0);
+        ui.horizontal(|ui| {
+            if ui.button("Add a sound…").clicked() {
+                commands.push(Command::AddSoundDialog);
+            }
+            if state.sound_choice != SoundChoice::Own {
+                ui.label(RichText::new("hold A for the clip's own").small().color(colors.quiet_text));
+            }
+        });
+        ui.add_space(4.0);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new("Audio window").color(colors.quiet_text));
+            for rule in WindowRule::ALL {
+                let title = match rule {
+                    WindowRule::Follow => "Follows the frame",
+                    WindowRule::Benchmark => "Benchmark",
+                };
+                if ui.selectable_label(state.window_rule == rule, title).on_hover_text(rule.explanation()).clicked() {
+                    commands.push(Command::SetWindowRule(rule));
+                }
+            }
+        });
+    }
+}
+
+fn heading_ui(ui: &mut Ui, title: &str, right: impl FnOnce(&mut Ui)) {
+    ui.add_space(2.0);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new(title).font(theme::strong(12.5)));
+        ui.with_layout(Layout::right_to_left(Align::Center), right);
+    });
+    ui.add_space(2.0);
+}
+
+/// What made the figures, a hover away.
+fn readout_source_ui(ui: &mut Ui, state: &AppState) {
+    let colors = theme::palette(ui.visuals());
+    let known = state.known_protocol();
+    let hover = format!(
+        "{}\n{}\n{}\nSound: {}",
+        known.map_or("", |known| known.label),
+        known.map_or("", |known| known.explanation),
+        state.protocol.choices(),
+        state.heard_choice().title(),
+    );
+    ui.label(RichText::new(state.protocol.to_string()).small().color(colors.quiet_text)).on_hover_text(hover);
+}
+
+/// A verdict as a word and a mark, so that no state is told by colour alone.
+pub fn verdict_text(verdict: Verdict) -> (&'static str, &'static str) {
+    match verdict {
+        Verdict::Hit => ("✓", "hit"),
+        Verdict::Miss => ("✗", "miss"),
+        Verdict::FalseAlarm => ("✗", "false alarm"),
+        Verdict::MissedDetection => ("✗", "missed detection"),
+        Verdict::CorrectSilence => ("✓", "correct silence"),
+    }
+}
+
+pub fn verdict_color(colors: &theme::Palette, verdict: Verdict) -> Color32 {
+    match verdict {
+        Verdict::Hit | Verdict::CorrectSilence => colors.good,
+        Verdict::Miss | Verdict::FalseAlarm | Verdict::MissedDetection => colors.bad,
+    }
+}
+
+fn readouts_ui(ui: &mut Ui, state: &AppState) {
+    let colors = theme::palette(ui.visuals());
+    if state.models.is_empty() {
+        ui.label(RichText::new("Load a model to see where it hears").color(colors.quiet_text));
+        return;
+    }
+    for (index, slot) in state.models.iter().enumerate().filter(|(_, slot)| slot.visible) {
+        let readout = state.readout(index);
+        let answer = state.answer(index);
+        let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 30.0), Sense::hover());
+        let painter = ui.painter();
+        let swatch = egui::Rect::from_center_size(rect.left_center() + Vec2::new(6.0, 0.0), Vec2::splat(10.0));
+        painter.rect_filled(swatch, 2.5, theme::model_color(slot.color));
+        let name_rect = rect.with_max_x(rect.right() - 150.0);
+        painter.with_clip_rect(name_rect).text(
+            rect.left_center() + Vec2::new(18.0, 0.0),
+            egui::Align2::LEFT_CENTER,
+            slot.name(),
+            theme::body(13.0),
+            colors.text,
+        );
+        let mut spoken = slot.name().to_owned();
+        match readout {
+            Some(readout) => {
+                let number = readout.ciou.map_or_else(|| "–".to_owned(), |ciou| format!("{ciou:.3}"));
+                let verdict = readout.verdict.map(|verdict| (verdict_text(verdict), verdict_color(colors, verdict)));
+                painter.text(
+                    rect.right_center() - Vec2::new(94.0, 0.0),
+                    egui::Align2::RIGHT_CENTER,
+                    &number,
+                    theme::digits(15.0),
+                    colors.text,
+                );
+                if let Some(((mark, word), color)) = verdict {
+                    painter.text(
+                        rect.right_center() - Vec2::new(86.0, 0.0),
+                        egui::Align2::LEFT_CENTER,
+                        format!("{mark} {word}"),
+                        theme::body(12.0),
+                        color,
+                    );
+                    spoken.push_str(&format!(", cIoU {number}, {word}"));
+                }
+                if readout.degenerate {
+                    painter.text(
+                        rect.right_bottom(),
+                        egui::Align2::RIGHT_BOTTOM,
+                        "flat map",
+                        theme::body(10.0),
+                        colors.warning,
+                    );
+                }
+            }
+            None => {
+                let failed = slot.loaded().and_then(|model| state.inference.failure(model.key));
+                let (text, color) = match (&failed, slot.loaded()) {
+                    (Some(_), _) => ("failed", colors.bad),
+                    (None, Some(_)) => ("coming…", colors.quiet_text),
+                    (None, None) => ("not loaded", colors.quiet_text),
+                };
+                painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, text, theme::body(12.0), color);
+                spoken.push_str(&format!(", {text}"));
+            }
+        }
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &spoken));
+        response.on_hover_ui(|ui| {
+            ui.label(RichText::new(slot.name()).strong());
+            if let Some(readout) = readout {
+                ui.label(format!(
+                    "threshold {:.4}, {:.1} % of the picture positive",
+                    readout.threshold,
+                    readout.positive_share * 100.0
+                ));
+                if let Some(confidence) = readout.confidence {
+                    ui.label(format!("confidence {confidence:.4}"));
+                }
+            }
+            if let Some(answer) = &answer {
+                let (low, high) = answer.heatmap.values.range();
+                ui.label(format!(
+                    "map {}×{}, raw values {low:.3} to {high:.3}",
+                    answer.heatmap.values.columns(),
+                    answer.heatmap.values.rows()
+                ));
+                if answer.frame != state.frame() {
+                    ui.label(format!("the map shown is of frame {}", answer.frame));
+                }
+            }
+            if let Some(failure) = slot.loaded().and_then(|model| state.inference.failure(model.key)) {
+                ui.label(RichText::new(failure.as_ref()).color(colors.bad));
+            }
+        });
+    }
+    references_ui(ui, state);
+}
+
+/// No figure stands alone: what maps that hear nothing score on the same ground truth.
+fn references_ui(ui: &mut Ui, state: &AppState) {
+    let colors = theme::palette(ui.visuals());
+    let Some(references) = state.scoring.as_ref().and_then(|scoring| scoring.references(state.frame())) else {
+        return;
+    };
+    let text = format!(
+        "centre box {:.2}  ·  full frame {:.2}  ·  fixed blob {:.2}",
+        references.centre_box, references.full_frame, references.fixed_blob
+    );
+    let ceiling = references.ceiling.map(|ceiling| format!("  ·  ceiling {ceiling:.2}")).unwrap_or_default();
+    ui.label(RichText::new(text + &ceiling).small().color(colors.quiet_text)).on_hover_text(
+        "What maps that hear nothing score on this frame's ground truth under the same rule, and the best that the \
+         rule's number of pixels can reach",
+    );
+}
+
+fn threshold_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+    let colors = theme::palette(ui.visuals());
+    let own = state.visible_models().find_map(|(index, _, _)| Some(state.answer(index)?.readout.threshold));
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Threshold").color(colors.quiet_text));
+        let mut value = state.threshold.or(own).unwrap_or(0.5);
+        ui.spacing_mut().slider_width = (ui.available_width() - 130.0).max(60.0);
+        let slider = ui.add(egui::Slider::new(&mut value, 0.0..=1.0).fixed_decimals(3));
+        slider.widget_info(|| egui::WidgetInfo::slider(true, f64::from(value), "Threshold"));
+        if slider.changed() {
+            commands.push(Command::SetThreshold(Some(value)));
+        }
+        let free = state.threshold.is_some();
+        if ui
+            .add_enabled(free, egui::Button::new("own"))
+            .on_hover_text("Back to the protocol's own threshold (T)")
+            .on_disabled_hover_text("The protocol's own threshold is in force")
+            .clicked()
+        {
+            commands.push(Command::SetThreshold(None));
+        }
+    });
+    curve_ui(ui, state, own, commands);
+}
+
+/// cIoU over the threshold, one line a model; a click sets the threshold there.
+fn curve_ui(ui: &mut Ui, state: &AppState, own: Option<f32>, commands: &mut Vec<Command>) {
+    let colors = theme::palette(ui.visuals());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 92.0), Sense::click_and_drag());
+    response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "cIoU over the threshold"));
+    let painter = ui.painter().with_clip_rect(rect);
+    painter.rect_filled(rect, 6.0, colors.well);
+    let plot = rect.shrink2(Vec2::new(6.0, 6.0));
+    let at = |threshold: f32, ciou: f64| {
+        Pos2::new(plot.left() + threshold * plot.width(), plot.bottom() - ciou as f32 * plot.height())
+    };
+    let success = state.protocol.success_threshold();
+    let mut any = false;
+    for (index, slot, _) in state.visible_models() {
+        let Some(curve) = state.curve(index) else { continue };
+        any = true;
+        let curve = curve.thresholds.iter().zip(&curve.ciou);
+        let points: Vec<Pos2> = curve.map(|(threshold, ciou)| at(*threshold, *ciou)).collect();
+        painter.line(points, Stroke::new(1.6, theme::model_color(slot.color)));
+    }
+    let cursor = state.threshold.or(own);
+    if let (Some(threshold), true) = (cursor, any) {
+        let x = plot.left() + threshold.clamp(0.0, 1.0) * plot.width();
+        painter.vline(x, rect.y_range(), Stroke::new(1.0, colors.accent));
+    }
+    if any {
+        let line = [at(0.0, success), at(1.0, success)];
+        painter.extend(egui::Shape::dashed_line(&line, Stroke::new(1.0, colors.faint_text), 4.0, 4.0));
+    }
+    if !any {
+        let text = if state.open.is_some() { "cIoU over the threshold appears with ground truth" } else { "" };
+        painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::body(11.0), colors.faint_text);
+    } else {
+        painter.text(plot.left_top(), egui::Align2::LEFT_TOP, "cIoU", theme::body(10.0), colors.faint_text);
+        painter.text(
+            plot.right_bottom(),
+            egui::Align2::RIGHT_BOTTOM,
+            "threshold",
+            theme::body(10.0),
+            colors.faint_text,
+        );
+    }
+    if let (true, Some(pointer)) = (response.clicked() || response.dragged(), response.interact_pointer_pos()) {
+        let threshold = ((pointer.x - plot.left()) / plot.width()).clamp(0.0, 1.0);
+        commands.push(Command::SetThreshold(Some(threshold)));
+    }
+}
+
+fn shelf_row_ui(ui: &mut Ui, title: &str, selected: bool, detail: Option<(String, Color32)>) -> egui::Response {
+    let colors = theme::palette(ui.visuals());
+    let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 26.0), Sense::click());
+    response.widget_info(|| {
+        egui::WidgetInfo::selected(egui::accesskit::Role::RadioButton, true, selected, format!("Sound: {title}"))
+    });
+    let painter = ui.painter().with_clip_rect(rect);
+    if selected {
+        painter.rect_filled(rect, 5.0, ui.visuals().selection.bg_fill);
+    } else if response.hovered() || response.has_focus() {
+        painter.rect_filled(rect, 5.0, ui.visuals().widgets.hovered.weak_bg_fill);
+    }
+    let dot = rect.left_center() + Vec2::new(13.0, 0.0);
+    painter.circle_stroke(dot, 5.0, Stroke::new(1.4, if selected { colors.accent } else { colors.faint_text }));
+    if selected {
+        painter.circle_filled(dot, 2.6, colors.accent);
+    }
+    let name =
+        painter.text(dot + Vec2::new(13.0, 0.0), egui::Align2::LEFT_CENTER, title, theme::body(13.0), colors.text);
+    if let Some((detail, color)) = detail {
+        painter.text(
+            name.right_center() + Vec2::new(8.0, 0.0),
+            egui::Align2::LEFT_CENTER,
+            &detail,
+            theme::body(11.0),
+            color,
+        );
+        return response.on_hover_text(detail);
+    }
+    response
+}
+
+fn boxes_ui(ui: &mut Ui, state: &AppState) {
+    let colors = theme::palette(ui.visuals());
+    let Some(open) = &state.open else { return };
+    let boxes = open.boxes_at(open.frame);
+    if !open.has_annotations() {
+        ui.label(
+            RichText::new("No annotations. Drop a file of boxes on the window, or load one from the menu")
+                .color(colors.quiet_text),
+        );
+        return;
+    }
+    if boxes.is_empty() {
+        ui.label(RichText::new("Nothing sounds in view at this frame").color(colors.quiet_text));
+    }
+    for shown in &boxes {
+        ui.horizontal(|ui| {
+            let (rect, _) = ui.allocate_exact_size(Vec2::new(14.0, 12.0), Sense::hover());
+            ui.painter().rect_stroke(rect.shrink(1.0), 1.0, Stroke::new(1.4, colors.truth), egui::StrokeKind::Inside);
+            ui.label(shown.label.as_deref().unwrap_or("unnamed"));
+            if shown.sounding == Some(false) {
+                ui.label(RichText::new("silent").color(colors.quiet_text));
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let share = shown.rect_fraction.area() * 100.0;
+                ui.label(RichText::new(format!("{share:.1} %")).font(theme::digits(11.0)).color(colors.quiet_text))
+                    .on_hover_text(format!(
+                        "{:.4}, {:.4} – {:.4}, {:.4} of the frame",
+                        shown.rect_fraction.left,
+                        shown.rect_fraction.top,
+                        shown.rect_fraction.right,
+                        shown.rect_fraction.bottom
+                    ));
+            });
+        });
+    }
+}

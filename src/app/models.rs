@@ -1,0 +1,158 @@
+//! Loading models: whose weights a file holds, which of several systems is meant, opening in a job.
+
+use std::path::PathBuf;
+
+use egui::{Align2, RichText, Vec2};
+
+use super::state::{ModelSlot, ModelState};
+use super::{App, Command, theme};
+use crate::engine::Job;
+use crate::localizers::registry::{self, Status};
+use crate::localizers::store::{self, StoreError};
+
+/// Files whose system is being looked for.
+pub struct Recognizing {
+    files: Vec<PathBuf>,
+    job: Job<Result<Found, String>>,
+}
+
+enum Found {
+    System(&'static str),
+    /// Several systems share the network; only the user knows whose weights these are.
+    OneOf(Vec<&'static str>),
+}
+
+/// The question whose weights these files are.
+pub struct Choice {
+    files: Vec<PathBuf>,
+    systems: Vec<&'static str>,
+}
+
+/// Asks which system is meant; the question that stays open, if it does.
+pub fn choice_window_ui(ui: &egui::Ui, choice: Choice, commands: &mut Vec<Command>) -> Option<Choice> {
+    let mut open = true;
+    let mut chosen = None;
+    egui::Window::new("Whose weights are these?")
+        .open(&mut open)
+        .collapsible(false)
+        .resizable(false)
+        .anchor(Align2::CENTER_CENTER, Vec2::ZERO)
+        .show(ui.ctx(), |ui| {
+            let colors = theme::palette(ui.visuals());
+            for file in &choice.files {
+                ui.label(RichText::new(file.display().to_string()).small().color(colors.quiet_text));
+            }
+            ui.label("These systems share one network. Which one are the weights of?");
+            ui.add_space(4.0);
+            for system in choice.systems.iter().filter_map(|id| registry::find(id)) {
+                let button = egui::Button::new(system.name).min_size(Vec2::new(260.0, 26.0));
+                if ui.add(button).on_hover_text(system.citation).clicked() {
+                    chosen = Some(system.id);
+                }
+            }
+        });
+    match chosen {
+        Some(id) => {
+            commands.push(Command::AddModel(spec(id, &choice.files)));
+            None
+        }
+        None => open.then_some(choice),
+    }
+}
+
+fn spec(id: &str, files: &[PathBuf]) -> String {
+    let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    format!("{id}={}", files.join(","))
+}
+
+impl App {
+    /// Loads the model that these files are, finding out by their keys which one that is.
+    pub(super) fn add_model_files(&mut self, files: Vec<PathBuf>) {
+        let predictions = files.iter().any(|file| file.extension().is_some_and(|extension| extension == "npz"));
+        if predictions {
+            self.add_model(&spec("precomputed", &files));
+            return;
+        }
+        let wanted = files.clone();
+        let job = self.state.jobs.spawn("Recognizing weights", move |_| match store::examine(&wanted, None) {
+            Ok(addition) => Ok(Found::System(addition.system)),
+            Err(StoreError::Ambiguous { systems, .. }) => Ok(Found::OneOf(systems)),
+            Err(error) => Err(error.to_string()),
+        });
+        self.recognizing.push(Recognizing { files, job });
+    }
+
+    pub(super) fn update_recognition(&mut self) {
+        let mut done = Vec::new();
+        self.recognizing.retain_mut(|recognizing| match recognizing.job.poll() {
+            Some(outcome) => {
+                done.push((std::mem::take(&mut recognizing.files), outcome));
+                false
+            }
+            None => true,
+        });
+        for (files, outcome) in done {
+            match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
+                Ok(Found::System(id)) => self.add_model(&spec(id, &files)),
+                Ok(Found::OneOf(systems)) => self.choice = Some(Choice { files, systems }),
+                Err(error) => self.state.notices.error(error),
+            }
+        }
+    }
+
+    /// A free colour for a new model: the system's own if nobody has it, else the next one.
+    pub(super) fn free_color(&self, wanted: usize) -> usize {
+        let count = crate::render::palette::MODELS.len();
+        let taken: Vec<usize> = self.state.models.iter().map(|slot| slot.color % count).collect();
+        (0..count).map(|step| (wanted + step) % count).find(|color| !taken.contains(color)).unwrap_or(wanted % count)
+    }
+
+    pub(super) fn add_model(&mut self, spec: &str) {
+        let (id, weights) = match spec.split_once('=') {
+            Some((id, files)) => {
+                (id.trim().to_owned(), files.split(',').map(|file| PathBuf::from(file.trim())).collect())
+            }
+            None => (spec.trim().to_owned(), Vec::new()),
+        };
+        let system = registry::find(&id);
+        if self.state.models.iter().any(|slot| slot.spec == spec) {
+            self.state.notices.info(format!("{spec} is loaded already"));
+            return;
+        }
+        if let Some(Status::NoPublicCode | Status::NotYet) = system.map(|system| system.status) {
+            self.state.notices.warn(format!("{id}: {}", system.map_or("", |system| system.status.text())));
+            return;
+        }
+        let weights: Vec<PathBuf> = weights;
+        let job_id = id.clone();
+        let job = self.state.jobs.spawn(format!("Loading {id}"), move |_| {
+            registry::open(&job_id, &weights).map_err(|error| error.to_string())
+        });
+        let color = self.free_color(system.map_or(0, |system| system.color_slot));
+        self.state.models.push(ModelSlot {
+            spec: spec.to_owned(),
+            system,
+            color,
+            visible: true,
+            state: ModelState::Loading(job),
+            lane: Vec::new(),
+            lane_version: 0,
+        });
+    }
+
+    pub(super) fn remove_model(&mut self, index: usize) {
+        if index >= self.state.models.len() {
+            return;
+        }
+        let slot = self.state.models.remove(index);
+        if let Some(model) = slot.loaded() {
+            self.state.inference.forget_model(model.key);
+        }
+        for row in &mut self.state.clips {
+            if index < row.scores.len() {
+                row.scores.remove(index);
+            }
+        }
+        self.wish_changed = true;
+    }
+}
