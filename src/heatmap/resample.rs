@@ -69,6 +69,7 @@ struct Axis {
     /// First result cell that lies within the covered stretch.
     start: usize,
     taps: Vec<Taps>,
+    runs: Vec<Run>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +77,33 @@ struct Taps {
     anchor: usize,
     others: [usize; 3],
     weights: [f64; 3],
+}
+
+/// Neighbouring result cells that are made of the same source cells.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Run {
+    pub(crate) anchor: usize,
+    pub(crate) others: [usize; 3],
+    /// For each of the others, its weight in each cell of the run.
+    pub(crate) weights: [Vec<f32>; 3],
+}
+
+impl Run {
+    fn all_of(taps: &[Taps]) -> Vec<Self> {
+        taps.chunk_by(|a, b| (a.anchor, a.others) == (b.anchor, b.others))
+            .filter_map(|run| {
+                let Taps { anchor, others, .. } = *run.first()?;
+                let weights = [0, 1, 2].map(|other: usize| {
+                    run.iter().map(|taps| taps.weights.get(other).map_or(0.0, |&weight| weight as f32)).collect()
+                });
+                Some(Self { anchor, others, weights })
+            })
+            .collect()
+    }
+
+    pub(crate) fn cells(&self) -> usize {
+        self.weights[0].len()
+    }
 }
 
 impl Axis {
@@ -90,9 +118,10 @@ impl Axis {
         };
         let start = (0..cells).find(|&cell| inside(cell)).unwrap_or(cells);
         let end = (start..cells).find(|&cell| !inside(cell)).unwrap_or(cells);
-        let taps =
+        let taps: Vec<Taps> =
             (start..end).map(|cell| Self::taps_at(kernel, source_cells, cell as f64 - from, covered_cells)).collect();
-        Self { kernel, source_cells, start, taps }
+        let runs = Run::all_of(&taps);
+        Self { kernel, source_cells, start, taps, runs }
     }
 
     /// Taps of the result cell at `position` (in result cells from the start of the covered stretch).
@@ -163,6 +192,79 @@ impl Resampling {
             && [self.rows.source_cells, self.columns.source_cells] == source
             && self.size == size
             && self.covered == covered
+    }
+
+    /// The runs of result rows, where the source covers the whole result.
+    pub(crate) fn row_runs(&self) -> Option<&[Run]> {
+        let whole = |axis: &Axis, cells: usize| axis.start == 0 && axis.taps.len() == cells;
+        (whole(&self.rows, self.size[0]) && whole(&self.columns, self.size[1])).then_some(self.rows.runs.as_slice())
+    }
+
+    /// Result cells are a sum over an anchor and this many others.
+    pub(crate) fn others(&self) -> usize {
+        self.kernel.taps() - 1
+    }
+
+    /// Writes the rows of `source`, less `offset` and resampled along the columns only, one after the other, in
+    /// single precision.
+    #[inline(always)]
+    pub(crate) fn lines(&self, source: &Grid, offset: f64, lines: &mut Vec<f32>) {
+        let width = self.columns.taps.len();
+        lines.resize(source.rows() * width, 0.0);
+        let others = self.others();
+        for (mut line, row) in lines.chunks_exact_mut(width).zip(source.values().chunks_exact(source.columns())) {
+            let at = |index: usize| row.get(index).map_or(0.0, |&value| (f64::from(value) - offset) as f32);
+            for run in &self.columns.runs {
+                let Some((out, rest)) = line.split_at_mut_checked(run.cells()) else { break };
+                line = rest;
+                let anchor = at(run.anchor);
+                let [b, c, d] = run.others.map(|other| at(other) - anchor);
+                let [to_b, to_c, to_d] = &run.weights;
+                if others < 2 {
+                    for (out, weight) in out.iter_mut().zip(to_b) {
+                        *out = anchor + weight * b;
+                    }
+                } else {
+                    for (((out, to_b), to_c), to_d) in out.iter_mut().zip(to_b).zip(to_c).zip(to_d) {
+                        *out = anchor + to_b * b + to_c * c + to_d * d;
+                    }
+                }
+            }
+        }
+    }
+
+    /// About the value of one cell, from [`Resampling::lines`] of the source.
+    #[inline(always)]
+    pub(crate) fn value_near(&self, lines: &[f32], row: usize, column: usize) -> f32 {
+        let at = |line: usize| lines.get(line * self.size[1] + column).copied().unwrap_or(f32::NAN);
+        let Some(taps) = self.rows.taps.get(row) else { return f32::NAN };
+        let anchor = at(taps.anchor);
+        let others = taps.others.iter().zip(&taps.weights).take(self.others());
+        others.fold(anchor, |sum, (&other, &weight)| sum + weight as f32 * (at(other) - anchor))
+    }
+
+    /// The value that [`Resampling::apply`] writes at one cell of the result, to the last bit; NaN if not covered.
+    pub fn value_at(&self, source: &Grid, row: usize, column: usize) -> f64 {
+        let taps =
+            |axis: &Axis, cell: usize| cell.checked_sub(axis.start).and_then(|cell| axis.taps.get(cell).copied());
+        let (Some(down), Some(across)) = (taps(&self.rows, row), taps(&self.columns, column)) else { return f64::NAN };
+        let others = self.kernel.taps() - 1;
+        let line = |row: usize| {
+            let at = |column: usize| source.get(row, column).map_or(f64::NAN, f64::from);
+            let anchor = at(across.anchor);
+            across
+                .others
+                .iter()
+                .zip(&across.weights)
+                .take(others)
+                .fold(anchor, |sum, (&other, &weight)| sum + weight * (at(other) - anchor))
+        };
+        let anchor = line(down.anchor);
+        down.others
+            .iter()
+            .zip(&down.weights)
+            .take(others)
+            .fold(anchor, |sum, (&other, &weight)| sum + weight * (line(other) - anchor))
     }
 
     /// Writes the resampled `source` into `result` (rows × columns, row-major); cells that the source does not cover

@@ -79,8 +79,14 @@ impl Bitmap {
 
     /// Cells that are yes, those of them that are in `first`, and those in `second`, in one pass.
     pub(crate) fn counts_with(&self, first: &Self, second: &Self) -> [usize; 3] {
+        Self::counts_of(&self.words, first, second)
+    }
+
+    /// As [`Bitmap::counts_with`], of bare words.
+    #[inline(always)]
+    pub(crate) fn counts_of(words: &[u64], first: &Self, second: &Self) -> [usize; 3] {
         let mut counts = [0u32; 3];
-        for ((word, first), second) in self.words.iter().zip(&first.words).zip(&second.words) {
+        for ((word, first), second) in words.iter().zip(&first.words).zip(&second.words) {
             counts[0] += word.count_ones();
             counts[1] += (word & first).count_ones();
             counts[2] += (word & second).count_ones();

@@ -19,7 +19,7 @@ pub fn mask_ciou(mask: &Bitmap, truth: &GroundTruthMap) -> f64 {
     ratio(in_nonzero, in_full, all - in_nonzero, truth)
 }
 
-fn ratio(in_nonzero: usize, in_full: usize, outside: usize, truth: &GroundTruthMap) -> f64 {
+pub(super) fn ratio(in_nonzero: usize, in_full: usize, outside: usize, truth: &GroundTruthMap) -> f64 {
     (in_nonzero + in_full) as f64 / 2.0 / (truth.area() + outside as f64)
 }
 

@@ -9,6 +9,7 @@ mod ciou;
 pub mod detection;
 mod negatives;
 mod protocol;
+mod rank_mask;
 pub mod references;
 pub mod retrieval;
 mod score_map;

@@ -1,9 +1,10 @@
 use std::cell::RefCell;
+use std::cmp::Ordering;
 use std::fmt;
 
 use crate::heatmap::{Grid, Heatmap, Mixture, Normalization, Resampling, range};
 
-use super::{Binarization, Bitmap, ConfidenceRule, GroundTruthMap, Placement, Protocol};
+use super::{Binarization, Bitmap, ConfidenceRule, GroundTruthMap, Placement, Protocol, ciou, rank_mask};
 
 /// A heatmap as a protocol compares it with a threshold, on the protocol's grid over the whole stretched frame.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,9 +82,11 @@ impl Binarized {
 struct Workspace {
     resampling: Option<Resampling>,
     between: Vec<f64>,
+    raw: Vec<f64>,
     values: Vec<f64>,
     prior: Vec<f64>,
     sorted: Vec<f64>,
+    ranking: rank_mask::Space,
 }
 
 thread_local! {
@@ -100,15 +103,29 @@ impl Protocol {
     pub fn score_map_against(&self, heatmap: &Heatmap, truth: Option<&GroundTruthMap>) -> ScoreMap {
         WORKSPACE.with_borrow_mut(|workspace| {
             let finite = workspace.fixed_range(self, heatmap);
-            let nominal = nominal_range(heatmap);
-            self.normalization.apply(&mut workspace.values, nominal);
             let truth_cells = truth.map(GroundTruthMap::nonzero_cells);
-            let rule = workspace.rule_threshold(self.binarization, truth_cells);
+            // A rank is taken before normalization, whose rounding may tie what differs.
+            workspace.raw.clear();
+            let mut rank_threshold = None;
+            if self.ranks_raw_values() {
+                rank_threshold = workspace.rule_threshold(self.binarization, truth_cells);
+                workspace.raw.extend_from_slice(&workspace.values);
+            }
+            self.normalization.apply(&mut workspace.values, nominal_range(heatmap));
+            let Workspace { raw, values, .. } = &*workspace;
+            let rule = match rank_threshold {
+                Some(threshold) => raw.iter().position(|&raw| raw == threshold).and_then(|at| values.get(at)).copied(),
+                None => workspace.rule_threshold(self.binarization, truth_cells),
+            };
             let degenerate = if finite { workspace.degenerate(rule) } else { Some(Degenerate::NotFinite) };
             let threshold = rule.map(|threshold| threshold as f32);
-            let values = workspace.values.iter().map(|&value| match rule {
-                Some(exact) => settled(value, exact, exact as f32),
-                None => value as f32,
+            let raw = &workspace.raw;
+            let values = workspace.values.iter().enumerate().map(|(index, &value)| match (rule, rank_threshold) {
+                (Some(rule), Some(rank)) => {
+                    settled(value, raw.get(index).and_then(|raw| raw.partial_cmp(&rank)), rule as f32)
+                }
+                (Some(rule), None) => settled(value, value.partial_cmp(&rule), rule as f32),
+                (None, _) => value as f32,
             });
             let mut values = values;
             let grid = Grid::from_fn(self.side, self.side, |_, _| values.next().unwrap_or(f32::NAN));
@@ -137,6 +154,68 @@ impl Protocol {
         Binarized::of(&map.grid, threshold, strict)
     }
 
+    /// Straight from a heatmap to its cIoU: what [`Protocol::score_map_against`], [`Protocol::binarize`] and
+    /// [`Protocol::ciou`] give one after the other, without keeping the map. For scoring many.
+    pub fn score(&self, heatmap: &Heatmap, truth: &GroundTruthMap) -> f64 {
+        if let Some([positives, in_nonzero, in_full]) = self.rank_counts(heatmap, truth) {
+            return ciou::ratio(in_nonzero, in_full, positives - in_nonzero, truth);
+        }
+        let map = self.score_map_against(heatmap, Some(truth));
+        self.ciou(&self.binarize(&map, Some(truth), None), truth)
+    }
+
+    /// Positive cells, weighted and fully weighted ones among them, where the rule only ranks cells.
+    fn rank_counts(&self, heatmap: &Heatmap, truth: &GroundTruthMap) -> Option<[usize; 3]> {
+        if heatmap.object_prior.is_some() || !self.ranks_raw_values() {
+            return None;
+        }
+        let cells = self.side * self.side;
+        let rank = rank_of(self.binarization, cells, Some(truth.nonzero_cells()));
+        WORKSPACE.with_borrow_mut(|workspace| {
+            let covered = self.covered(heatmap);
+            let from = [heatmap.values.rows(), heatmap.values.columns()];
+            let kept =
+                workspace.resampling.take().filter(|kept| kept.is_for(self.kernel, from, [self.side; 2], covered));
+            let resampling = kept.unwrap_or_else(|| Resampling::new(self.kernel, from, [self.side; 2], covered));
+            let question = rank_mask::Question {
+                resampling: &resampling,
+                source: &heatmap.values,
+                side: self.side,
+                rank,
+                strict: self.binarization.is_strict(),
+                truth,
+            };
+            let counts = rank_mask::count(&question, &mut workspace.ranking);
+            workspace.resampling = Some(resampling);
+            counts
+        })
+    }
+
+    /// True if the mask depends only on the order of the values before normalization.
+    fn ranks_raw_values(&self) -> bool {
+        let ranks = matches!(
+            self.binarization,
+            Binarization::MedianGt | Binarization::MedianGtBare | Binarization::MedianGe | Binarization::Adaptive
+        );
+        let keeps_order = match self.normalization {
+            Normalization::Sigmoid => false,
+            Normalization::Range { low, high } => low < high,
+            _ => true,
+        };
+        ranks && keeps_order
+    }
+
+    /// The part of the frame that is scored as the map's own: left, top, right, bottom as fractions.
+    fn covered(&self, heatmap: &Heatmap) -> [f64; 4] {
+        match self.placement {
+            Placement::InFrame => {
+                let covers = heatmap.covers_fraction();
+                [covers.left, covers.top, covers.right, covers.bottom]
+            }
+            Placement::AsPublished => [0.0, 0.0, 1.0, 1.0],
+        }
+    }
+
     /// The score that something visible sounds, by the protocol's confidence rule. NaN if the model sees nothing.
     pub fn confidence(&self, heatmap: &Heatmap) -> f64 {
         match (self.confidence, heatmap.confidence) {
@@ -159,18 +238,14 @@ fn nominal_range(heatmap: &Heatmap) -> Option<[f64; 2]> {
     }
 }
 
-/// `value` in single precision, on the same side of `rounded` (the threshold in single precision) as it is of the
-/// exact threshold.
-fn settled(value: f64, exact: f64, rounded: f32) -> f32 {
+/// `value` in single precision, on the side of `threshold` (rounded itself) that `order` says its exact value is.
+fn settled(value: f64, order: Option<Ordering>, threshold: f32) -> f32 {
     let nearest = value as f32;
-    if value > exact {
-        if nearest > rounded { nearest } else { rounded.next_up() }
-    } else if value < exact {
-        if nearest < rounded { nearest } else { rounded.next_down() }
-    } else if value == exact {
-        rounded
-    } else {
-        nearest
+    match order {
+        Some(Ordering::Greater) if nearest <= threshold => threshold.next_up(),
+        Some(Ordering::Less) if nearest >= threshold => threshold.next_down(),
+        Some(Ordering::Equal) => threshold,
+        _ => nearest,
     }
 }
 
@@ -187,13 +262,7 @@ impl Workspace {
     /// Leaves the upsampled, placed and mixed map in `values`, before normalization. False if the model gave values
     /// that are not finite (they become NaN).
     fn fixed_range(&mut self, protocol: &Protocol, heatmap: &Heatmap) -> bool {
-        let covered = match protocol.placement {
-            Placement::InFrame => {
-                let covers = heatmap.covers_fraction();
-                [covers.left, covers.top, covers.right, covers.bottom]
-            }
-            Placement::AsPublished => [0.0, 0.0, 1.0, 1.0],
-        };
+        let covered = protocol.covered(heatmap);
         let mut finite = self.upsample(protocol, &heatmap.values, covered);
         let Some(prior) = &heatmap.object_prior else { return finite };
         std::mem::swap(&mut self.values, &mut self.prior);

@@ -11,7 +11,10 @@ fn scores(protocol: &str, maps: &[Heatmap], truths: &[GroundTruthMap]) -> Vec<f6
         .zip(truths)
         .map(|(map, truth)| {
             let score_map = protocol.score_map_against(map, Some(truth));
-            protocol.ciou(&protocol.binarize(&score_map, Some(truth), None), truth)
+            let score = protocol.ciou(&protocol.binarize(&score_map, Some(truth), None), truth);
+            let at_once = protocol.score(map, truth);
+            assert!(score == at_once || (score.is_nan() && at_once.is_nan()), "{score} and at once {at_once}");
+            score
         })
         .collect()
 }

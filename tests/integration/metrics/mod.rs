@@ -1,5 +1,6 @@
 //! The metrics against what the authors' own evaluators answered.
 
+mod data_only;
 mod figures;
 mod golden;
 mod maps;
