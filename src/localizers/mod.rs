@@ -6,6 +6,7 @@
 mod alignment;
 mod ave_net;
 mod baselines;
+pub mod clip;
 mod cosine;
 mod error;
 mod ez_vsl;
@@ -14,6 +15,7 @@ mod lvs;
 mod object_guide;
 mod parts;
 mod query;
+mod rcgrad;
 pub mod registry;
 mod slavc;
 mod ssl_tie;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use super::alignment::Alignment;
 use super::baselines::Baseline;
+use super::clip::ClipTransformer;
 use super::ez_vsl::EzVsl;
 use super::lvs::Lvs;
+use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
 use super::ssl_tie::SslTie;
 use super::{Localizer, LocalizerError, Result};
-use crate::network::{StateDict, checkpoint};
+use crate::network::{BatchNorm, StateDict, checkpoint};
 
 /// A row of the registry.
 #[derive(Debug, PartialEq)]
@@ -93,6 +95,9 @@ pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
         "hardpos" | "alignment" | "alignment-ogl" => Box::new(Alignment::new(system, weights)?),
         "ez-vsl" | "ez-vsl-ogl" | "fnac" => Box::new(EzVsl::new(system, weights)?),
         "slavc" | "slavc-ogl" => Box::new(Slavc::new(system, weights, Branch::Online)?),
+        "rcgrad" => Box::new(RcGrad::new(system, weights, BatchNorm::PerCall)?),
+        "clip-audio" => Box::new(ClipTransformer::asked_by_sound(system, weights)?),
+        "clip-text" => Box::new(ClipTransformer::asked_by_text(system, weights)?),
         "centre-box" => Box::new(Baseline::center_box(system)),
         "quadrants" => Box::new(Baseline::quadrants(system)),
         _ => return Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() }),
@@ -111,6 +116,11 @@ pub mod variants {
     /// Cross-modal alignment under torchvision from 0.17 on, which antialiases the picture.
     pub fn alignment_antialiased(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
         Ok(Box::new(Alignment::antialiased(known(id)?, weights)?))
+    }
+
+    /// RCGrad with the audio encoder in evaluation mode, unlike the authors' code.
+    pub fn rcgrad_evaluating(weights: &StateDict) -> Result<Box<dyn Localizer>> {
+        Ok(Box::new(RcGrad::new(known("rcgrad")?, weights, BatchNorm::Folded)?))
     }
 
     fn known(id: &str) -> Result<&'static System> {
@@ -213,14 +223,14 @@ static SYSTEMS: [System; 26] = [
         10,
         "rcgrad",
         "RCGrad",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' rc_grad.pt"),
         "Wu, Fuentes, Seetharaman, Bello: How to Listen? Rethinking Visual Sound Localization, INTERSPEECH 2022",
     ),
     system(
         11,
         "clip-audio",
         "CLIPAudioTran",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: OpenAI's ViT-B-32.pt and Wav2CLIP.pt"),
         "Wu, Fuentes, Seetharaman, Bello: How to Listen? Rethinking Visual Sound Localization, INTERSPEECH 2022 (on \
          CLIP, Radford et al. 2021; Wav2CLIP, Wu et al. 2022; Transformer-MM explainability, Chefer et al. 2021)",
     ),
@@ -228,7 +238,7 @@ static SYSTEMS: [System; 26] = [
         12,
         "clip-text",
         "CLIPTextTran",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: OpenAI's ViT-B-32.pt"),
         "Wu, Fuentes, Seetharaman, Bello: How to Listen? Rethinking Visual Sound Localization, INTERSPEECH 2022 (on \
          CLIP, Radford et al. 2021; Transformer-MM explainability, Chefer et al. 2021)",
     ),

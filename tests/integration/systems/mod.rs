@@ -1,7 +1,9 @@
 //! Every system, against what its authors' own code answers with the same weights, picture and sound.
 
 mod ave_nets;
+mod clip;
 mod ez_vsl;
+mod rcgrad;
 mod slavc;
 
 use sonolens::heatmap::Heatmap;
@@ -63,6 +65,15 @@ fn stretched_map(heatmap: &Heatmap, id: &str) -> Vec<f32> {
     let low = map.iter().copied().fold(f32::INFINITY, f32::min);
     let high = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     map.into_iter().map(|value| (value - low) / (high - low)).collect()
+}
+
+/// A map as "How to Listen?" cleans it: what is below the median is 0.
+fn cleaned(mut map: Vec<f32>) -> Vec<f32> {
+    let mut sorted = map.clone();
+    sorted.sort_by(f32::total_cmp);
+    let median = sorted[sorted.len() / 2];
+    map.iter_mut().filter(|value| **value < median).for_each(|value| *value = 0.0);
+    map
 }
 
 /// Every `step`th row and column of a 224×224 map.
