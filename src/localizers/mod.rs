@@ -4,10 +4,14 @@
 //! registry, and the views and audio windows that the systems use. Not in here: when to run one (`engine`).
 
 mod alignment;
+mod attention10k;
 mod ave_net;
+pub mod avol;
 mod baselines;
 pub mod clip;
 mod cosine;
+mod dmc;
+mod dsol;
 mod error;
 mod ez_vsl;
 mod localizer;
@@ -20,6 +24,7 @@ pub mod registry;
 mod slavc;
 mod ssl_tie;
 pub mod store;
+mod sspl;
 mod view;
 
 pub use error::LocalizerError;

@@ -3,13 +3,18 @@
 use std::path::PathBuf;
 
 use super::alignment::Alignment;
+use super::attention10k::Attention10k;
+use super::avol::Avol;
 use super::baselines::Baseline;
 use super::clip::ClipTransformer;
+use super::dmc::Dmc;
+use super::dsol::Dsol;
 use super::ez_vsl::EzVsl;
 use super::lvs::Lvs;
 use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
 use super::ssl_tie::SslTie;
+use super::sspl::Sspl;
 use super::{Localizer, LocalizerError, Result};
 use crate::network::{BatchNorm, StateDict, checkpoint};
 
@@ -98,6 +103,11 @@ pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
         "rcgrad" => Box::new(RcGrad::new(system, weights, BatchNorm::PerCall)?),
         "clip-audio" => Box::new(ClipTransformer::asked_by_sound(system, weights)?),
         "clip-text" => Box::new(ClipTransformer::asked_by_text(system, weights)?),
+        "avol" => Box::new(Avol::new(system, weights)?),
+        "attention10k" => Box::new(Attention10k::new(system, weights)?),
+        "sspl" => Box::new(Sspl::new(system, weights)?),
+        "dmc" => Box::new(Dmc::new(system, weights)?),
+        "dsol" => Box::new(Dsol::new(system, weights)?),
         "centre-box" => Box::new(Baseline::center_box(system)),
         "quadrants" => Box::new(Baseline::quadrants(system)),
         _ => return Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() }),
@@ -246,7 +256,7 @@ static SYSTEMS: [System; 26] = [
         13,
         "avol",
         "AVOL-net",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the reproduction's AVOL-Net_inst.pt"),
         "Arandjelović, Zisserman: Objects that Sound, ECCV 2018 (in the reproduction kyuyeonpooh/objects-that-sound)",
     ),
     system(
@@ -261,14 +271,14 @@ static SYSTEMS: [System; 26] = [
         15,
         "attention10k",
         "Attention10k",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' .pth, and a sound vector to ask with"),
         "Senocak, Oh, Kim, Yang, Kweon: Learning to Localize Sound Source in Visual Scenes, CVPR 2018",
     ),
     system(
         16,
         "sspl",
         "SSPL",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' frame and sound networks"),
         "Song, Wang, Fan, Tan, Zhang: Self-Supervised Predictive Learning: A Negative-Free Method for Sound Source \
          Localization in Visual Scenes, CVPR 2022",
     ),
@@ -276,14 +286,14 @@ static SYSTEMS: [System; 26] = [
         17,
         "dmc",
         "DMC",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: a checkpoint of the simplified version"),
         "Hu, Nie, Li: Deep Multimodal Clustering for Unsupervised Audiovisual Learning, CVPR 2019 (the simplified version)",
     ),
     system(
         18,
         "dsol",
         "DSOL",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: a checkpoint of stage one"),
         "Hu, Qian, Jiang, Tan, Wen, Ding, Lin, Dou: Discriminative Sounding Objects Localization via Self-supervised \
          Audiovisual Matching, NeurIPS 2020",
     ),
