@@ -67,7 +67,7 @@ pub fn avol_features() -> Vec<StackLayer> {
 }
 
 enum Step {
-    Conv(Conv2d),
+    Conv(Box<Conv2d>),
     MaxPool { size: usize, stride: usize, padding: usize },
 }
 
@@ -80,7 +80,7 @@ impl ConvStack {
     pub fn new(weights: &StateView, layers: &[StackLayer]) -> Result<Self, NetworkError> {
         let steps = layers.iter().map(|layer| {
             Ok(match layer {
-                StackLayer::Conv { key, config } => Step::Conv(Conv2d::new(weights, key, config)?),
+                StackLayer::Conv { key, config } => Step::Conv(Box::new(Conv2d::new(weights, key, config)?)),
                 &StackLayer::MaxPool { size, stride, padding } => Step::MaxPool { size, stride, padding },
             })
         });

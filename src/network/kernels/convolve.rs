@@ -13,7 +13,10 @@ use super::winograd::{POINTS, TILE, TileOutput, transform_weights};
 const FEW_ROWS: usize = 1024;
 
 /// Transformed inputs that are worked on at a time, in bytes, so that they stay in the second-level cache.
-const WINOGRAD_BLOCK_BYTES: usize = 1 << 20;
+const WINOGRAD_BLOCK_BYTES: usize = 1 << 19;
+
+/// Tiles that are worked on at a time at least: fewer would read the weights too often.
+const WINOGRAD_BLOCK_TILES: usize = 16;
 
 /// The weights of a convolution, in the form that its kernel reads.
 pub struct PackedConv {
@@ -148,9 +151,9 @@ impl PackedConv {
     ) {
         let tiles = Tiles::of(y);
         let bytes = POINTS * self.in_channels * size_of::<f32>();
-        let wanted = (tiles.count * bytes).div_ceil(WINOGRAD_BLOCK_BYTES).max(1);
-        let block_len = tiles.count.div_ceil(wanted);
-        let blocks = tiles.count.div_ceil(block_len.max(1));
+        let wanted = tiles.count.div_ceil((WINOGRAD_BLOCK_BYTES / bytes).max(WINOGRAD_BLOCK_TILES)).max(1);
+        let block_len = tiles.count.div_ceil(wanted).max(1);
+        let blocks = tiles.count.div_ceil(block_len);
         let work = WinogradWork {
             conv: self,
             points,
@@ -285,8 +288,8 @@ impl WinogradWork<'_> {
         let columns = panel_width.min(conv.out_channels - first_column);
         let to = self.output_strides;
         let residual = self.residual.map(|map| (map, map.strides()));
-        let height = self.output_height();
-        let width = self.output_width();
+        // Stride 1 and padding 1: the answer has the input's size.
+        let (height, width) = (self.x.height, self.x.width);
         for index in 0..count {
             let (image, row, column) = self.tiles.place(first + index);
             let (y, x) = (row * TILE, column * TILE);
@@ -312,13 +315,5 @@ impl WinogradWork<'_> {
                 (conv.kernels.transform_output)(from, count * panel_width, bias, columns, &target);
             }
         }
-    }
-
-    fn output_height(&self) -> usize {
-        self.x.height
-    }
-
-    fn output_width(&self) -> usize {
-        self.x.width
     }
 }

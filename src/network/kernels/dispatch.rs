@@ -7,6 +7,9 @@ use super::rows::{channel_moments, layer_norm, scale_channels, softmax};
 use super::simd::{Portable, Simd};
 use super::winograd::{TileOutput, transform_input, transform_output};
 
+/// Input, weight, bias, epsilon, output.
+type LayerNormRow = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]);
+
 /// One level's kernels. Calling them needs a processor with the level, which [`kernels`] makes sure of, and what each
 /// of them says about its pointers.
 pub struct Kernels {
@@ -16,7 +19,7 @@ pub struct Kernels {
     pub transform_output: unsafe fn(*const f32, usize, *const f32, usize, &TileOutput),
     pub max_window: unsafe fn(&PoolWindow, usize),
     pub softmax: unsafe fn(&mut [f32], usize),
-    pub layer_norm: unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]),
+    pub layer_norm: LayerNormRow,
     pub channel_moments: unsafe fn(*const f32, usize, usize, &mut [f32], &mut [f32]),
     pub scale_channels: unsafe fn(*mut f32, usize, &[f32], &[f32], *const f32, bool),
 }

@@ -11,6 +11,9 @@ use super::simd::{Simd, exp};
 /// Vectors in a panel.
 pub const VECTORS: usize = 2;
 
+/// How many steps of K ahead the weights are asked for.
+const PREFETCH_STEPS: usize = 32;
+
 /// The widest panel of any level.
 const MAX_PANEL: usize = 32;
 
@@ -256,7 +259,7 @@ pub unsafe fn multiply<S: Simd>(job: &Multiply, row_range: (usize, usize), panel
             for index in 0..tiles {
                 let start = block + (block_end - block) * index / tiles;
                 let end = block + (block_end - block) * (index + 1) / tiles;
-                let ahead = 16 * VECTORS * S::LANES;
+                let ahead = PREFETCH_STEPS * VECTORS * S::LANES;
                 // SAFETY: rows and panels are inside the job.
                 unsafe {
                     match end - start {

@@ -1,7 +1,6 @@
 //! 3×3 convolutions of stride 1 by Winograd's F(4×4, 3×3): 36 products a channel for 16 answers instead of 144.
 //!
-//! The points of the Toom-Cook scheme are 0, ±a, ±b and ∞. The usual ±1, ±2 lose more bits than points that are
-//! nearer to each other's inverse (measured by the test of this file's accuracy).
+//! The points of the Toom-Cook scheme are 0, ±a, ±b and ∞.
 
 use super::buffer::Buffer;
 use super::panel::VECTORS;
