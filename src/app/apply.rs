@@ -272,7 +272,7 @@ impl App {
     }
 
     fn readouts_text(&self) -> String {
-        let mut text = format!("model\tprotocol\tframe\tcIoU\tverdict\tthreshold\tsound\n");
+        let mut text = "model\tprotocol\tframe\tcIoU\tverdict\tthreshold\tsound\n".to_string();
         for (index, slot, _) in self.state.visible_models() {
             let Some(readout) = self.state.readout(index) else { continue };
             let ciou = readout.ciou.map(|ciou| format!("{ciou:.6}")).unwrap_or_default();

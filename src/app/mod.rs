@@ -281,10 +281,8 @@ impl App {
                     commands.extend(info.make(&[]));
                 }
             }
-            if !typing && input.modifiers.is_none() {
-                if input.key_pressed(Key::A) {
-                    commands.push(Command::HoldOwnSound(true));
-                }
+            if !typing && input.modifiers.is_none() && input.key_pressed(Key::A) {
+                commands.push(Command::HoldOwnSound(true));
             }
             if input.key_released(Key::A) || !input.focused {
                 commands.push(Command::HoldOwnSound(false));

@@ -371,7 +371,7 @@ fn lane_ui(painter: &egui::Painter, rect: Rect, axis: Axis, state: &AppState, sl
             }
             None => {
                 painter.line(std::mem::take(&mut points), Stroke::new(1.5, color));
-                if values.iter().any(|value| *value == LaneValue::Failed) {
+                if values.contains(&LaneValue::Failed) {
                     painter.vline(x, rect.bottom() - 5.0..=rect.bottom() - 2.0, Stroke::new(1.0, colors.bad));
                 }
             }

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::app;
+use crate::localizers::store::Shelf;
 
 /// See where audio-visual models hear a sound.
 #[derive(Debug, Parser)]
@@ -47,11 +48,67 @@ enum Command {
     Localize(localize::LocalizeArguments),
     /// Tell what a file is: streams, frame table, MD5 of every presented frame
     Probe(ProbeArguments),
+    /// Which models there are, adding weights, whether a model runs
+    #[command(subcommand)]
+    Models(ModelsArguments),
     /// Work on annotation files
     #[command(subcommand)]
     Annotations(AnnotationsCommand),
     /// Look for what the program needs: adapter, audio device, FFmpeg, models
     Doctor(JsonArguments),
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelsArguments {
+    /// The systems of the field and the stored models
+    List {
+        /// A machine-readable answer
+        #[arg(long)]
+        json: bool,
+    },
+    /// Recognize, check and store the weight files of one system, as their authors publish them
+    Add {
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// The system, where the files fit several
+        #[arg(long = "as", value_name = "ID")]
+        system: Option<String>,
+        /// Under which id to store it; the system's if not given
+        #[arg(long)]
+        name: Option<String>,
+        /// Everything but storing
+        #[arg(long)]
+        dry_run: bool,
+        /// A machine-readable answer
+        #[arg(long)]
+        json: bool,
+    },
+    /// The card of a stored model
+    Show {
+        id: String,
+        /// A machine-readable answer
+        #[arg(long)]
+        json: bool,
+    },
+    /// The hashes of a stored model's files and one forward pass
+    Check {
+        id: String,
+        /// A machine-readable answer
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl ModelsArguments {
+    fn split(self) -> (models::ModelsCommand, bool) {
+        use models::ModelsCommand as M;
+        match self {
+            Self::List { json } => (M::List, json),
+            Self::Add { files, system, name, dry_run, json } => (M::Add { files, system, name, dry_run }, json),
+            Self::Show { id, json } => (M::Show { id }, json),
+            Self::Check { id, json } => (M::Check { id }, json),
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -119,6 +176,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map_err(Into::into),
         Some(Command::Probe(ProbeArguments { path, frames, framemd5, json })) => {
             probe::run(&path, probe::ProbeOptions { frames, framemd5, json }, &mut out).map_err(Into::into)
+        }
+        Some(Command::Models(arguments)) => {
+            let (command, json) = arguments.split();
+            models::run(&command, &Shelf::discover(), json, &mut out).map_err(Into::into)
         }
         Some(Command::Annotations(AnnotationsCommand::Convert(arguments))) => {
             let ConvertArguments { input, output, to, media, frame_rate, json } = arguments;

@@ -141,7 +141,8 @@ struct State {
     claimed: HashSet<(ModelKey, usize)>,
     cache: ByteCache<ResultKey, Cached>,
     lanes: HashMap<LaneKey, Lane>,
-    failures: HashMap<ModelKey, Arc<str>>,
+    /// Why frames failed; bounded, see [`FAILURES_KEPT`].
+    failures: HashMap<(ModelKey, usize), Arc<str>>,
     clock: u64,
     stopping: bool,
 }
@@ -164,6 +165,8 @@ pub struct Inference {
 
 /// Score maps kept a lane: enough for the frame on screen and those just left.
 const SHOWN_KEPT: usize = 24;
+/// Reasons kept; beyond it they start anew, since a clip that fails everywhere says the same everywhere.
+const FAILURES_KEPT: usize = 4096;
 /// Lanes kept; beyond it the one longest unused goes.
 const LANES_KEPT: usize = 48;
 /// On clips with more frames than this only so many around the playhead are localized ahead.
@@ -252,9 +255,13 @@ impl Inference {
         }
     }
 
-    /// Why the model's last answer failed, if it did.
+    /// Why the model has no answer for the wished frame, if it was tried.
     pub fn failure(&self, model: ModelKey) -> Option<Arc<str>> {
-        self.shared.lock().failures.get(&model).cloned()
+        let state = self.shared.lock();
+        let wish = state.wish.as_ref()?;
+        let lane = state.lanes.get(&lane_key(wish, model)?)?;
+        let failed = lane.values.get(wish.frame) == Some(&LaneValue::Failed);
+        if failed { state.failures.get(&(model, wish.frame)).cloned() } else { None }
     }
 
     pub fn coverage(&self) -> Coverage {
@@ -292,7 +299,7 @@ impl Inference {
             ResultKey::Heatmap { series, .. } => series.model != model,
         });
         state.lanes.retain(|(series, _), _| series.model != model);
-        state.failures.remove(&model);
+        state.failures.retain(|(own, _), _| *own != model);
     }
 
     /// Forgets everything of a closed clip.
@@ -449,12 +456,12 @@ impl State {
         let frames = task.wish.material.frame_secs.len();
         let shown = task.shown || self.wish.as_ref().is_some_and(|wish| wish.frame == task.frame);
         let (value, answer) = match outcome {
-            Ok(answer) => {
-                self.failures.remove(&task.model.key);
-                (LaneValue::Scored(answer.readout), Some(answer))
-            }
+            Ok(answer) => (LaneValue::Scored(answer.readout), Some(answer)),
             Err(message) => {
-                self.failures.insert(task.model.key, message.into());
+                if self.failures.len() >= FAILURES_KEPT {
+                    self.failures.clear();
+                }
+                self.failures.insert((task.model.key, task.frame), message.into());
                 (LaneValue::Failed, None)
             }
         };
@@ -607,3 +614,6 @@ fn heatmap_bytes(heatmap: &Heatmap) -> usize {
     let prior = heatmap.object_prior.as_ref().map_or(0, |prior| prior.values.values().len());
     size_of::<Heatmap>() + (heatmap.values.values().len() + prior) * size_of::<f32>()
 }
+
+#[cfg(test)]
+mod tests;

@@ -298,7 +298,7 @@ impl State {
             Direction::Forward => [own_after, after, own_before, before],
             Direction::Backward => [own_before, before, own_after, after],
         };
-        order.into_iter().enumerate().find_map(|(_, range)| self.missing_near_wish(range, table))
+        order.into_iter().find_map(|range| self.missing_near_wish(range, table))
     }
 
     /// The first missing frame of a range, whole groups nearest to the wish first.

@@ -148,7 +148,7 @@ pub fn power_spectral_density(samples: &[f64], rate: f64, segment: usize, overla
     let mut spectrum = power_spectrum(samples, &window, framing, true);
     let last = spectrum.rows - 1;
     for (row, bins) in spectrum.values.chunks_exact_mut(spectrum.columns.max(1)).enumerate() {
-        let one_sided = if row == 0 || (row == last && fft_size % 2 == 0) { scale } else { 2.0 * scale };
+        let one_sided = if row == 0 || (row == last && fft_size.is_multiple_of(2)) { scale } else { 2.0 * scale };
         for value in bins {
             *value *= one_sided;
         }

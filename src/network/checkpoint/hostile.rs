@@ -209,7 +209,7 @@ fn dicts_that_double_at_every_level_are_refused() {
 #[test]
 fn a_pickle_that_multiplies_is_stopped() {
     // A list of ten thousand, made into a set again and again.
-    let mut pickle = Pickle::new().raw(&[b']', b'(']);
+    let mut pickle = Pickle::new().raw(b"](");
     pickle = pickle.raw(&[b'N'; 10_000]).raw(&[b'e', b'q', 0, b'0']);
     pickle = pickle.global("builtins", "set").raw(&[b'q', 1, b'0', b'h', 0, 0x85, b'q', 2, b'0']);
     for _ in 0..20_000 {
