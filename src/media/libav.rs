@@ -19,7 +19,7 @@ use super::MediaError;
 pub const SIDE_LIMIT: u32 = 16_384;
 
 /// FFmpeg's own chatter on standard error is switched off: what matters comes back as typed errors and notes.
-fn quiet() {
+pub fn quiet() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: sets one global integer inside libavutil; callable at any time from any thread.
@@ -524,4 +524,21 @@ pub fn is_discarded(packet: &ff::Packet) -> bool {
     use ff::packet::Ref;
     // SAFETY: the packet is alive and only read.
     unsafe { (*packet.as_ptr()).flags & ffi::AV_PKT_FLAG_DISCARD != 0 }
+}
+
+/// Fills plane `index` of a sound frame that we allocated.
+pub fn fill_sound_plane(samples: &mut ff::frame::Audio, index: usize, bytes: &[u8]) {
+    let planes = samples.planes();
+    // SAFETY: as in `sound_plane`; no more than the plane's own size is written.
+    unsafe {
+        let frame = &mut *samples.as_mut_ptr();
+        if index >= planes || frame.extended_data.is_null() {
+            return;
+        }
+        let data = *frame.extended_data.add(index);
+        let size = usize::try_from(frame.linesize[0]).unwrap_or(0);
+        if !data.is_null() {
+            ptr::copy_nonoverlapping(bytes.as_ptr(), data, bytes.len().min(size));
+        }
+    }
 }

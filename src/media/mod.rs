@@ -9,24 +9,30 @@
 //! drawn (`render`).
 
 mod audio;
+mod encode;
 mod error;
 mod frame;
 mod framemd5;
 mod libav;
+mod peaks;
 mod picture;
 mod reader;
 mod server;
 mod source;
 mod still;
 mod table;
+mod thumbnails;
 
 pub use audio::{Soundtrack, decode_audio};
+pub use encode::{EncodeSettings, encode};
 pub use error::MediaError;
 pub use frame::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
 pub use framemd5::Framemd5Clock;
 pub use libav::versions as ffmpeg_versions;
+pub use peaks::Peaks;
 pub use picture::Picture;
 pub use reader::VideoReader;
 pub use server::{Direction, FrameServer, OnReady, ServerStatistics};
 pub use source::{AudioStream, Media, VideoStream, open};
 pub use table::FrameTable;
+pub use thumbnails::{Thumbnail, thumbnails};

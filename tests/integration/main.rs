@@ -6,6 +6,9 @@ mod dataset_formats;
 mod media;
 mod media_corpus;
 mod dataset_project;
+mod media_damage;
+mod media_server;
+mod media_sound;
 mod support;
 
 mod arrays;

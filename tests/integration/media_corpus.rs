@@ -97,6 +97,9 @@ pub fn has_ffmpeg() -> bool {
 
 /// Makes one file by a recipe, unless it is there; nothing where this ffmpeg lacks an encoder, which is said.
 pub fn made(folder: &Path, name: &str, recipe: &str) -> Option<PathBuf> {
+    // One at a time, since several tests may want the same file.
+    static MAKING: Mutex<()> = Mutex::new(());
+    let _making = MAKING.lock();
     let path = folder.join(name);
     if path.is_file() {
         return Some(path);
