@@ -67,7 +67,9 @@ fn a_click_and_a_flash_of_one_instant_come_back_at_one_instant() {
     let exact = 0.5 / 48_000.0;
     let cases = [
         ("aac.mp4", "-c:v libx264 -bf 2 -g 10 -c:a aac -b:a 192k", lossy),
-        ("opus.webm", "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus -b:a 192k", lossy),
+        // FFmpeg 5.1 writes Opus into WebM one codec delay (6.5 ms) too early; by its time stamps, the file is so.
+        ("opus.webm", "-c:v libvpx -deadline realtime -cpu-used 8 -c:a libopus -b:a 192k", 0.0075),
+        ("opus.mp4", "-c:v libx264 -bf 2 -c:a libopus -b:a 192k -strict -2", lossy),
         ("pcm.mov", "-c:v libx264 -bf 2 -c:a pcm_s16le", exact),
         ("mp3.mkv", "-c:v libx264 -c:a libmp3lame -b:a 192k", lossy),
         ("mp3.avi", "-c:v mpeg4 -c:a libmp3lame -b:a 192k", 0.03),
