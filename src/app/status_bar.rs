@@ -32,9 +32,10 @@ pub fn time_text(secs: f64) -> String {
 fn transport_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let colors = theme::palette(ui.visuals());
     let playing = state.playback.playing;
-    let button = ui.add_sized(Vec2::new(34.0, 24.0), egui::Button::new(if playing { "⏸" } else { "▶" }));
+    let button = ui.add_sized(Vec2::new(34.0, 24.0), egui::Button::new(""));
     let name = if playing { "Pause" } else { "Play" };
     button.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, name));
+    play_mark(ui.painter(), button.rect.center(), playing, colors.text);
     if button.on_hover_text(format!("{name} ({})", keys_text("play"))).clicked() {
         commands.push(Command::TogglePlay);
     }
@@ -96,6 +97,19 @@ fn transport_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     if state.playback.device == Device::Silent {
         ui.label(RichText::new("no sound device").color(colors.warning))
             .on_hover_text("The picture keeps its pace by the wall clock. Playing looks for a device again");
+    }
+}
+
+/// A triangle, or two bars while it plays.
+fn play_mark(painter: &egui::Painter, at: egui::Pos2, playing: bool, color: egui::Color32) {
+    if playing {
+        for side in [-1.0, 1.0] {
+            let bar = egui::Rect::from_center_size(at + Vec2::new(side * 3.0, 0.0), Vec2::new(3.0, 11.0));
+            painter.rect_filled(bar, 1.0, color);
+        }
+    } else {
+        let corners = [Vec2::new(-4.0, -6.0), Vec2::new(6.0, 0.0), Vec2::new(-4.0, 6.0)].map(|corner| at + corner);
+        painter.add(egui::Shape::convex_polygon(corners.to_vec(), color, egui::Stroke::NONE));
     }
 }
 

@@ -123,7 +123,7 @@ pub fn run(arguments: &LocalizeArguments, out: &mut dyn Write) -> Result<(), Loc
     let (embedding, asked) = match (&arguments.text, &info.hearing) {
         (Some(text), _) if info.reads_text => (localizer.encode_query(&Query::Text(text))?, format!("text: {text}")),
         (Some(_), _) => return Err(LocalizeError::ReadsNoText(info.system.id)),
-        (None, Some(hearing)) => {
+        (None, Some(hearing)) if info.query_matters => {
             let sound = read_sound(&arguments.sound, &moment)?.ok_or(LocalizeError::SoundNeeded(info.system.id))?;
             let prepared = sound.prepared(hearing);
             let window = localizer.audio_window(rule, moment.time_secs, sound.track.duration_secs());
@@ -136,7 +136,7 @@ pub fn run(arguments: &LocalizeArguments, out: &mut dyn Write) -> Result<(), Loc
             );
             (embedding, asked)
         }
-        (None, None) => (localizer.encode_query(&Query::Text(""))?, "nothing".to_owned()),
+        (None, _) => (localizer.encode_query(&Query::Text(""))?, "nothing".to_owned()),
     };
     let heatmap = localizer.join(&features, &embedding)?;
     let confidence = heatmap.confidence.map_or_else(|| protocol.confidence(&heatmap), f64::from);

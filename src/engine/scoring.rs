@@ -262,6 +262,21 @@ mod tests {
     }
 
     #[test]
+    fn the_centre_box_model_scores_its_own_box_in_full() {
+        let cell = |cell: f64| (cell + 0.1) / 224.0;
+        let boxes = vec![Annotation::new(Rect::new(cell(33.0), cell(33.0), cell(191.0), cell(191.0)), None)];
+        let truth = TruthTrack::new(&ClipAnnotations::of_boxes(boxes), &[0.0], 1.0, GroundTruthRule::Union, 224);
+        let localizer = crate::localizers::registry::open("centre-box", &[]).unwrap();
+        let picture = crate::media::Picture::filled(Size::new(96, 64), [0; 3]);
+        let input = crate::localizers::FrameInput { picture: &picture, next: None, index: 0 };
+        let features = localizer.encode_image(&input).unwrap();
+        let embedding = localizer.encode_query(&crate::localizers::Query::Text("")).unwrap();
+        let heatmap = localizer.join(&features, &embedding).unwrap();
+        let (_, readout) = Scoring::new(lvs(), None, Arc::new(truth)).score(0, &heatmap);
+        assert_eq!(readout.ciou, Some(1.0), "{readout:?}");
+    }
+
+    #[test]
     fn the_users_threshold_replaces_the_rules() {
         let scoring = Scoring::new(lvs(), Some(0.9), Arc::new(TruthTrack::none()));
         let (_, readout) = scoring.score(0, &fixed_blob());

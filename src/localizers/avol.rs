@@ -12,9 +12,7 @@ use super::{
 };
 use crate::heatmap::Heatmap;
 use crate::media::Picture;
-use crate::network::{
-    Activation, Conv2d, Conv2dConfig, ConvStack, Linear, StateDict, avol_features, global_max_pool,
-};
+use crate::network::{Activation, Conv2d, Conv2dConfig, ConvStack, Linear, StateDict, avol_features, global_max_pool};
 use crate::signal::{AudioWindow, Resampler, Spectrogram, Waveform, cut_repeating, decibel_psd, integers_16bit};
 
 /// Its frames are kept at 256×256 by OpenCV and shown at 224×224 by PIL.
@@ -49,9 +47,8 @@ impl Avol {
         };
         let every = weights.view();
         let head = |key: &str| Conv2d::new(&every, key, &Conv2dConfig::default());
-        let single = |key: &str| -> Result<f32> {
-            Ok(values_of(&every.weight(key)?)?.first().copied().unwrap_or_default())
-        };
+        let single =
+            |key: &str| -> Result<f32> { Ok(values_of(&every.weight(key)?)?.first().copied().unwrap_or_default()) };
         Ok(Self {
             info,
             vision: ConvStack::new(&weights.under("icn."), &avol_features())?,

@@ -27,7 +27,9 @@ impl RcGrad {
     /// by its own statistics ([`BatchNorm::PerCall`]), and the published numbers were made so.
     pub(super) fn new(system: &'static System, weights: &StateDict, audio_norm: BatchNorm) -> Result<Self> {
         let remark = match audio_norm {
-            BatchNorm::PerCall => "The audio encoder normalizes by each sound's own statistics, as in the authors' code",
+            BatchNorm::PerCall => {
+                "The audio encoder normalizes by each sound's own statistics, as in the authors' code"
+            }
             BatchNorm::Folded => "The audio encoder normalizes by its running statistics, unlike the authors' code",
         };
         let info = LocalizerInfo {

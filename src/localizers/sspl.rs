@@ -26,9 +26,10 @@ impl Sspl {
     pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
         if weights.contains("PredProcess.0.weight") {
             return Err(LocalizerError::WrongWeights {
-                message: "the predictive coding module is not in this program yet; give the frame and sound networks of \
+                message:
+                    "the predictive coding module is not in this program yet; give the frame and sound networks of \
                           the version without it"
-                    .into(),
+                        .into(),
             });
         }
         let info = LocalizerInfo {

@@ -18,6 +18,7 @@ mod fill_rule;
 mod front_ends;
 mod metrics;
 mod model_store;
+mod interface;
 mod playback;
 mod render;
 mod views;

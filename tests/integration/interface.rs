@@ -1,0 +1,204 @@
+//! The window without a screen: found and operated by its accessibility names, as a screen reader would.
+
+use std::time::{Duration, Instant};
+
+use egui_kittest::{Harness, SnapshotResults};
+use egui_kittest::kittest::Queryable;
+use image::{Rgb, RgbImage};
+use serde_json::{Value, json};
+use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, ThemeChoice};
+
+/// The window on a still picture with a box in its middle, under the two naive baselines.
+struct Window {
+    harness: Harness<'static, App>,
+    _folder: tempfile::TempDir,
+}
+
+/// Exactly the cells of the centre box on a grid of 224: half of the frame's area, in the middle. A tenth of a cell
+/// more, since protocols cut fractions of cells off.
+const BOX: [f64; 4] = [33.1 / 224.0, 33.1 / 224.0, 191.1 / 224.0, 191.1 / 224.0];
+
+impl Window {
+    fn open(size: [f32; 2], theme: ThemeChoice) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let picture = folder.path().join("bell.png");
+        let shade = |x: u32, y: u32| Rgb([(x * 2) as u8, (y * 3) as u8, 90]);
+        RgbImage::from_fn(96, 64, shade).save(&picture).unwrap();
+        let coco = json!({
+            "images": [{ "id": 1, "file_name": "bell.png", "width": 96, "height": 64 }],
+            "categories": [{ "id": 1, "name": "bell" }],
+            "annotations": [{
+                "id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0,
+                "bbox": [BOX[0] * 96.0, BOX[1] * 64.0, (BOX[2] - BOX[0]) * 96.0, (BOX[3] - BOX[1]) * 64.0],
+            }],
+        });
+        std::fs::write(folder.path().join("bell.json"), coco.to_string()).unwrap();
+        let settings_path = folder.path().join("settings.toml");
+        Settings { theme, ..Settings::default() }.save(&settings_path).unwrap();
+        let options = StartOptions {
+            paths: vec![picture],
+            models: vec!["centre-box".into(), "quadrants".into()],
+            ipc: None,
+            settings_path: Some(settings_path),
+        };
+        let harness = Harness::builder()
+            .with_size(size)
+            .with_max_steps(64)
+            .wgpu()
+            .build_eframe(|creation| App::new(creation, options).unwrap());
+        let mut window = Self { harness, _folder: folder };
+        window.wait("both models have answered", |state| {
+            state["models"]
+                .as_array()
+                .is_some_and(|models| models.len() == 2 && models.iter().all(|model| !model["readout"].is_null()))
+                && state["sound"]["ready"] == true
+                && state["jobs"] == json!([])
+        });
+        window
+    }
+
+    fn state(&self) -> Value {
+        self.harness.state().state_json()
+    }
+
+    fn wait(&mut self, what: &str, holds: impl Fn(&Value) -> bool) {
+        let started = Instant::now();
+        loop {
+            self.harness.step();
+            let state = self.state();
+            if holds(&state) {
+                self.harness.step();
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "never: {what}\n{state:#}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn send(&mut self, command: Command) {
+        let context = self.harness.ctx.clone();
+        self.harness.state_mut().command(command, &context);
+        self.harness.step();
+    }
+}
+
+#[test]
+fn readouts_are_those_of_the_protocol_and_follow_it() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let state = window.state();
+    let readout = &state["models"][0]["readout"];
+    assert_eq!(readout["ciou"], 1.0, "the box is the centre box: {state:#}");
+    assert_eq!(readout["verdict"], "hit");
+    let quadrants = state["models"][1]["readout"]["ciou"].as_f64().unwrap();
+    assert!(quadrants > 0.0 && quadrants < 0.5, "{quadrants}");
+    window.harness.get_by_label("Centre box, cIoU 1.000, hit");
+
+    window.send(Command::SetThreshold(Some(1.0)));
+    window.wait("a new threshold is scored", |state| state["models"][0]["readout"]["threshold"] == 1.0);
+    window.send(Command::SetThreshold(None));
+    window.send(Command::SetProtocol("sspl".into()));
+    window.wait("the other protocol is scored", |state| {
+        state["protocol"] == "sspl" && state["models"][0]["readout"]["threshold"] == 0.5
+    });
+}
+
+#[test]
+fn models_and_sounds_are_operated_by_name() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    window.harness.get_by_label("Quadrants, model 2").click();
+    window.wait("the second model is hidden", |state| state["models"][1]["visible"] == false);
+    window.harness.get_by_label("Sound: Silence").click();
+    window.wait("silence is heard", |state| state["sound"]["choice"] == "Silence" && state["sound"]["ready"] == true);
+    window.harness.get_by_label("Sound: Own sound").click();
+    window.wait("its own sound is heard", |state| state["sound"]["choice"] == "Own sound");
+    window.harness.get_by_label("Agreement").click();
+    window.wait("the view changed", |state| state["view"] == "agreement");
+}
+
+#[test]
+fn keys_and_palette_send_commands() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Light);
+    window.harness.key_press(egui::Key::V);
+    window.wait("the next view", |state| state["view"] == "grid");
+    window.harness.key_press(egui::Key::Num1);
+    window.wait("the first model is hidden", |state| state["models"][0]["visible"] == false);
+
+    window.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+    window.harness.step();
+    window.harness.step();
+    window.harness.event(egui::Event::Text("view wipe".into()));
+    window.harness.step();
+    window.harness.key_press(egui::Key::Enter);
+    window.wait("the palette chose", |state| state["view"] == "wipe");
+    window.harness.step();
+    assert!(window.harness.query_by_label("Find a command").is_none(), "the palette is closed");
+    // A letter typed into a text field is no command.
+    window.harness.get_by_label("Search clips").focus();
+    window.harness.step();
+    window.harness.key_press(egui::Key::V);
+    window.harness.step();
+    assert_eq!(window.state()["view"], "wipe");
+}
+
+#[test]
+fn holding_the_own_sound_lasts_as_long_as_the_key() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    window.harness.get_by_label("Sound: White noise").click();
+    window.wait("noise", |state| state["sound"]["choice"] == "White noise");
+    window.harness.key_down(egui::Key::A);
+    window.wait("held", |state| state["sound"]["holding_own"] == true);
+    assert_eq!(window.state()["sound"]["choice"], "Own sound");
+    window.harness.key_up(egui::Key::A);
+    window.wait("released", |state| state["sound"]["choice"] == "White noise");
+}
+
+#[test]
+fn every_command_without_arguments_can_be_given_at_any_time() {
+    // Dialogs need a desktop; quitting and full screen are the window system's.
+    let left_out =
+        ["open", "open-folder", "annotations", "model-add", "sound-file", "screenshot", "quit", "fullscreen"];
+    let mut window = Window::open([900.0, 600.0], ThemeChoice::Dark);
+    for info in COMMANDS.iter().filter(|info| info.is_complete() && !left_out.contains(&info.name)) {
+        if info.name == "open-demo" {
+            continue;
+        }
+        let command = info.make(&[]).unwrap();
+        window.send(command);
+        window.harness.step();
+    }
+    assert_eq!(window.state()["models"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_file_that_cannot_be_opened_leaves_everything_as_it_was() {
+    let mut window = Window::open([1000.0, 640.0], ThemeChoice::Dark);
+    window.send(Command::OpenPath("/nowhere/at all.mp4".into()));
+    window.wait("the reason is told", |state| {
+        state["notices"].as_array().is_some_and(|notices| {
+            notices.iter().any(|notice| {
+                notice["severity"] == "error" && notice["text"].as_str().is_some_and(|text| text.contains("at all.mp4"))
+            })
+        })
+    });
+    assert_eq!(window.state()["clip"]["name"], "bell.png");
+    window.send(Command::AddModel("lvs=/nowhere/best.pth".into()));
+    window.wait("the model is refused", |state| !state["models"][2]["failure"].is_null());
+    window.send(Command::AddModel("no-such-system".into()));
+    window.wait("the system is refused", |state| !state["models"][3]["failure"].is_null());
+    assert_eq!(window.state()["models"][0]["readout"]["ciou"], 1.0);
+}
+
+#[test]
+fn the_window_looks_as_it_did() {
+    let mut snapshots = SnapshotResults::new();
+    for (name, theme) in [("window_dark", ThemeChoice::Dark), ("window_light", ThemeChoice::Light)] {
+        let mut window = Window::open([720.0, 480.0], theme);
+        window.send(Command::SetView(StageView::Overlay));
+        window.harness.remove_cursor();
+        window.harness.step();
+        window.harness.step();
+        // What changes from run to run is covered.
+        window.harness.mask(egui::Rect::from_min_max(egui::pos2(0.0, 448.0), egui::pos2(720.0, 480.0)));
+        snapshots.add(window.harness.try_snapshot(name));
+    }
+}
