@@ -71,7 +71,7 @@ impl InspectorPanel {
             }
         });
         ui.add_space(4.0);
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new("Audio window").color(colors.quiet_text));
             for rule in WindowRule::ALL {
                 let title = match rule {
@@ -133,6 +133,7 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
         ui.label(RichText::new("Load a model to see where it hears").color(colors.quiet_text));
         return;
     }
+    let narrow = ui.available_width() < 230.0;
     for (index, slot) in state.models.iter().enumerate().filter(|(_, slot)| slot.visible) {
         let readout = state.readout(index);
         let answer = state.answer(index);
@@ -140,7 +141,7 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
         let painter = ui.painter();
         let swatch = egui::Rect::from_center_size(rect.left_center() + Vec2::new(6.0, 0.0), Vec2::splat(10.0));
         painter.rect_filled(swatch, 2.5, theme::model_color(slot.color));
-        let name_rect = rect.with_max_x(rect.right() - 150.0);
+        let name_rect = rect.with_max_x(rect.right() - if narrow { 92.0 } else { 150.0 });
         painter.with_clip_rect(name_rect).text(
             rect.left_center() + Vec2::new(18.0, 0.0),
             egui::Align2::LEFT_CENTER,
@@ -154,7 +155,7 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
                 let number = readout.ciou.map_or_else(|| "–".to_owned(), |ciou| format!("{ciou:.3}"));
                 let verdict = readout.verdict.map(|verdict| (verdict_text(verdict), verdict_color(colors, verdict)));
                 painter.text(
-                    rect.right_center() - Vec2::new(94.0, 0.0),
+                    rect.right_center() - Vec2::new(if narrow { 24.0 } else { 94.0 }, 0.0),
                     egui::Align2::RIGHT_CENTER,
                     &number,
                     theme::digits(15.0),
@@ -162,9 +163,9 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
                 );
                 if let Some(((mark, word), color)) = verdict {
                     painter.text(
-                        rect.right_center() - Vec2::new(86.0, 0.0),
+                        rect.right_center() - Vec2::new(if narrow { 18.0 } else { 86.0 }, 0.0),
                         egui::Align2::LEFT_CENTER,
-                        format!("{mark} {word}"),
+                        if narrow { mark.to_owned() } else { format!("{mark} {word}") },
                         theme::body(12.0),
                         color,
                     );
@@ -247,7 +248,9 @@ fn threshold_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
         ui.label(RichText::new("Threshold").color(colors.quiet_text));
         let mut value = state.threshold.or(own).unwrap_or(0.5);
         ui.spacing_mut().slider_width = (ui.available_width() - 130.0).max(60.0);
-        let slider = ui.add(egui::Slider::new(&mut value, 0.0..=1.0).fixed_decimals(3));
+        // Only the text is rounded: a slider that rounds the value would set a threshold of its own.
+        let slider = egui::Slider::new(&mut value, 0.0..=1.0).custom_formatter(|value, _| format!("{value:.3}"));
+        let slider = ui.add(slider);
         slider.widget_info(|| egui::WidgetInfo::slider(true, f64::from(value), "Threshold"));
         if slider.changed() {
             commands.push(Command::SetThreshold(Some(value)));

@@ -106,7 +106,7 @@ pub fn run(options: StartOptions) -> Result<(), WindowError> {
             .with_app_id("sonolens")
             .with_icon(icon())
             .with_inner_size(size)
-            .with_min_inner_size([720.0, 480.0])
+            .with_min_inner_size([900.0, 560.0])
             .with_drag_and_drop(true),
         persist_window: false,
         ..Default::default()
@@ -327,7 +327,7 @@ impl egui_tiles::Behavior<Panel> for Panes<'_> {
     }
 
     fn min_size(&self) -> f32 {
-        120.0
+        150.0
     }
 
     fn simplification_options(&self) -> egui_tiles::SimplificationOptions {

@@ -26,9 +26,15 @@ const TILE_LABEL: f32 = 20.0;
 
 impl StagePanel {
     pub fn show(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
-        header_ui(ui, state, commands);
+        let panel = ui.max_rect();
+        egui::ScrollArea::horizontal()
+            .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
+            .auto_shrink([false, true])
+            .show(ui, |ui| header_ui(ui, state, commands));
         let colors = theme::palette(ui.visuals());
-        let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click_and_drag());
+        // The panel's own rectangle: a header that is wider than it must not widen the picture.
+        let rect = panel.with_min_y(ui.cursor().top());
+        let response = ui.allocate_rect(rect, Sense::click_and_drag());
         response
             .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, stage_description(state)));
         ui.painter().rect_filled(rect, CornerRadius::same(4), colors.stage);

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use egui_kittest::{Harness, SnapshotResults};
 use egui_kittest::kittest::Queryable;
+use egui_kittest::{Harness, SnapshotResults};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, ThemeChoice};
@@ -44,6 +44,7 @@ impl Window {
         let harness = Harness::builder()
             .with_size(size)
             .with_max_steps(64)
+            .with_theme(if theme == ThemeChoice::Light { egui::Theme::Light } else { egui::Theme::Dark })
             .wgpu()
             .build_eframe(|creation| App::new(creation, options).unwrap());
         let mut window = Self { harness, _folder: folder };
@@ -92,6 +93,7 @@ fn readouts_are_those_of_the_protocol_and_follow_it() {
     let quadrants = state["models"][1]["readout"]["ciou"].as_f64().unwrap();
     assert!(quadrants > 0.0 && quadrants < 0.5, "{quadrants}");
     window.harness.get_by_label("Centre box, cIoU 1.000, hit");
+    assert!(state["threshold"].is_null(), "looking at the threshold does not set one");
 
     window.send(Command::SetThreshold(Some(1.0)));
     window.wait("a new threshold is scored", |state| state["models"][0]["readout"]["threshold"] == 1.0);
@@ -192,13 +194,13 @@ fn a_file_that_cannot_be_opened_leaves_everything_as_it_was() {
 fn the_window_looks_as_it_did() {
     let mut snapshots = SnapshotResults::new();
     for (name, theme) in [("window_dark", ThemeChoice::Dark), ("window_light", ThemeChoice::Light)] {
-        let mut window = Window::open([720.0, 480.0], theme);
+        let mut window = Window::open([900.0, 560.0], theme);
         window.send(Command::SetView(StageView::Overlay));
         window.harness.remove_cursor();
         window.harness.step();
         window.harness.step();
         // What changes from run to run is covered.
-        window.harness.mask(egui::Rect::from_min_max(egui::pos2(0.0, 448.0), egui::pos2(720.0, 480.0)));
+        window.harness.mask(egui::Rect::from_min_max(egui::pos2(0.0, 528.0), egui::pos2(900.0, 560.0)));
         snapshots.add(window.harness.try_snapshot(name));
     }
 }
