@@ -79,7 +79,7 @@ fn show(dialog: Dialog) -> Vec<PathBuf> {
             .pick_file()),
         Dialog::Model => files
             .set_title("Load a model: one checkpoint, or the files of one system")
-            .add_filter("Checkpoints and predictions", &["pth", "pt", "tar", "ckpt", "safetensors", "npz"])
+            .add_filter("Checkpoints and predictions", &["pth", "pt", "tar", "ckpt", "safetensors", "npz", "npy"])
             .add_filter("All files", &["*"])
             .pick_files()
             .unwrap_or_default(),

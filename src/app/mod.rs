@@ -200,6 +200,7 @@ impl App {
         for spec in models {
             app.add_model(&spec);
         }
+        app.read_shelf();
         Ok(app)
     }
 

@@ -8,7 +8,7 @@ use super::state::{ModelSlot, ModelState};
 use super::{App, Command, theme};
 use crate::engine::Job;
 use crate::localizers::registry::{self, Status};
-use crate::localizers::store::{self, StoreError};
+use crate::localizers::store::{self, Shelf, StoreError};
 
 /// Files whose system is being looked for.
 pub struct Recognizing {
@@ -68,7 +68,8 @@ fn spec(id: &str, files: &[PathBuf]) -> String {
 impl App {
     /// Loads the model that these files are, finding out by their keys which one that is.
     pub(super) fn add_model_files(&mut self, files: Vec<PathBuf>) {
-        let predictions = files.iter().any(|file| file.extension().is_some_and(|extension| extension == "npz"));
+        let predictions =
+            files.iter().any(|file| file.extension().is_some_and(|extension| extension == "npz" || extension == "npy"));
         if predictions {
             self.add_model(&spec("precomputed", &files));
             return;
@@ -108,13 +109,9 @@ impl App {
     }
 
     pub(super) fn add_model(&mut self, spec: &str) {
-        let (id, weights) = match spec.split_once('=') {
-            Some((id, files)) => {
-                (id.trim().to_owned(), files.split(',').map(|file| PathBuf::from(file.trim())).collect())
-            }
-            None => (spec.trim().to_owned(), Vec::new()),
-        };
-        let system = registry::find(&id);
+        let id = store::spec_parts(spec).0;
+        let stored = self.state.stored_models.iter().find(|model| model.id == id);
+        let system = registry::find(id).or_else(|| registry::find(&stored?.card.system));
         if self.state.models.iter().any(|slot| slot.spec == spec) {
             self.state.notices.info(format!("{spec} is loaded already"));
             return;
@@ -123,10 +120,9 @@ impl App {
             self.state.notices.warn(format!("{id}: {}", system.map_or("", |system| system.status.text())));
             return;
         }
-        let weights: Vec<PathBuf> = weights;
-        let job_id = id.clone();
+        let wanted = spec.to_owned();
         let job = self.state.jobs.spawn(format!("Loading {id}"), move |_| {
-            registry::open(&job_id, &weights).map_err(|error| error.to_string())
+            store::open_spec(&wanted, &Shelf::discover()).map_err(|error| error.to_string())
         });
         let color = self.free_color(system.map_or(0, |system| system.color_slot));
         self.state.models.push(ModelSlot {
@@ -137,7 +133,14 @@ impl App {
             state: ModelState::Loading(job),
             lane: Vec::new(),
             lane_version: 0,
+            answers_version: 0,
         });
+        self.read_shelf();
+    }
+
+    /// Looks again which models are stored.
+    pub(super) fn read_shelf(&mut self) {
+        self.state.shelf_job = Some(self.state.jobs.spawn("Looking for models", |_| Shelf::discover().list().0));
     }
 
     pub(super) fn remove_model(&mut self, index: usize) {

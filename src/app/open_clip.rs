@@ -1,6 +1,6 @@
 //! A clip that is open: its frames, its sound, its truth, and the pictures of both for the timeline.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -100,12 +100,19 @@ pub fn open(
         Ok(VideoReader::new(&reader_media, Arc::clone(&reader_table), Arc::new(AtomicBool::new(false))))
     });
     let frame_secs: Arc<[f64]> = (0..table.len()).map(|index| table.time_secs(index)).collect();
-    let material = (!table.is_empty()).then(|| Arc::new(Material::new(frame_secs, Arc::new(pictures))));
+    let name = clip_stem(&clip.name);
+    let material = Material::new(frame_secs, Arc::new(pictures)).named(name);
+    let material = (!table.is_empty()).then(|| Arc::new(material));
     Ok(Opened { clip, media: Some(media), table: Some(table), server: Some(server), material, sound_file })
 }
 
+/// A clip's name without folders and extension.
+pub fn clip_stem(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
 /// Decodes the sound of `path`. Runs in a job.
-pub fn read_sound(path: &std::path::Path, control: &JobControl) -> Result<Option<Soundtrack>, String> {
+pub fn read_sound(path: &Path, control: &JobControl) -> Result<Option<Soundtrack>, String> {
     let media = media::open(path).map_err(|error| error.to_string())?;
     media::decode_audio(&media, &control.stop_flag()).map_err(|error| error.to_string())
 }

@@ -7,6 +7,7 @@ use nucleo_matcher::{Config, Matcher, Utf32Str};
 use super::command::{COMMANDS, Command, shortcut_text};
 use super::state::AppState;
 use super::theme;
+use crate::localizers::registry;
 
 /// The palette while it is open.
 #[derive(Default)]
@@ -145,8 +146,11 @@ fn entries(state: &AppState) -> Vec<Entry> {
         add(format!("Remove {}", slot.name()), "Models", Command::RemoveModel(index));
         add(format!("Show {} alone", slot.name()), "Models", Command::SoloModel(index));
     }
-    for system in state.systems_without_weights() {
+    for system in registry::systems().iter().filter(|system| state.opens_by_id(system)) {
         add(format!("Load {}", system.name), "Models", Command::AddModel(system.id.to_owned()));
+    }
+    for model in state.named_models() {
+        add(format!("Load {} ({})", model.id, model.card.name), "Models", Command::AddModel(model.id.clone()));
     }
     for map in crate::render::Colormap::ALL {
         add(format!("Colour map: {}", map.name()), "View", Command::SetColourMap(map.name().to_owned()));

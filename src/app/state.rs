@@ -16,6 +16,7 @@ use crate::engine::{
 };
 use crate::heatmap::Grid;
 use crate::localizers::registry::{self, Status, System};
+use crate::localizers::store::StoredModel;
 use crate::localizers::{Localizer, WindowRule};
 use crate::metrics::{self, CiouCurve, GroundTruthRule, KnownProtocol, Protocol};
 use crate::playback::{PlaybackState, Player};
@@ -39,6 +40,8 @@ pub struct ModelSlot {
     /// What the timeline draws.
     pub lane: Vec<LaneValue>,
     pub lane_version: u64,
+    /// [`Localizer::version`] of the answers that were wished for.
+    pub answers_version: u64,
 }
 
 pub enum ModelState {
@@ -48,9 +51,12 @@ pub enum ModelState {
 }
 
 impl ModelSlot {
-    /// The name on the chip.
+    /// The name on the chip: a stored model's own, where it is not its system's.
     pub fn name(&self) -> &str {
-        self.system.map_or(self.spec.as_str(), |system| system.name)
+        match self.system {
+            Some(system) if self.spec == system.id || self.spec.contains('=') => system.name,
+            _ => &self.spec,
+        }
     }
 
     pub fn id(&self) -> &str {
@@ -124,6 +130,9 @@ pub struct AppState {
     pub picture_jobs: HashMap<SoundKey, Job<Option<SoundPicture>>>,
     pub next_picture: u64,
     pub models: Vec<ModelSlot>,
+    /// The models of the user's folders, as they were when models were last opened.
+    pub stored_models: Vec<StoredModel>,
+    pub shelf_job: Option<Job<Vec<StoredModel>>>,
     pub shelf: Vec<ShelfSound>,
     pub sound_choice: SoundChoice,
     /// While true the clip's own sound is heard and localized instead of the chosen one.
@@ -186,6 +195,8 @@ impl AppState {
             picture_jobs: HashMap::new(),
             next_picture: 0,
             models: Vec::new(),
+            stored_models: Vec::new(),
+            shelf_job: None,
             shelf: [SoundChoice::Own, SoundChoice::Silence, SoundChoice::Noise]
                 .map(|choice| ShelfSound { choice, state: ShelfState::Idle })
                 .into(),
@@ -226,9 +237,14 @@ impl AppState {
         self.scoring.as_ref()?.curve(answer.frame, &answer.score_map, answer.readout.strict)
     }
 
-    /// Systems that can be added by their id alone.
-    pub fn systems_without_weights(&self) -> impl Iterator<Item = &'static System> {
-        registry::systems().iter().filter(|system| system.status == Status::Runs)
+    /// True where a system can be added by its id alone: it needs no files, or they are stored under its id.
+    pub fn opens_by_id(&self, system: &System) -> bool {
+        system.status == Status::Runs || self.stored_models.iter().any(|model| model.id == system.id)
+    }
+
+    /// Stored models whose name is not a system's id.
+    pub fn named_models(&self) -> impl Iterator<Item = &StoredModel> {
+        self.stored_models.iter().filter(|model| registry::find(&model.id).is_none())
     }
 
     /// The choice that is in force now.

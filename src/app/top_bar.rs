@@ -107,8 +107,16 @@ fn models_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
         ui.set_min_width(260.0);
         item_ui(ui, "model-add", commands);
         ui.separator();
+        for model in state.named_models() {
+            let button = egui::Button::new(&model.id).shortcut_text(&model.card.name);
+            let folder = model.folder.display();
+            if ui.add(button).on_hover_text(format!("{}\n{folder}", model.card.citation)).clicked() {
+                commands.push(Command::AddModel(model.id.clone()));
+                ui.close();
+            }
+        }
         for system in registry::systems() {
-            let runs = system.status == Status::Runs;
+            let runs = state.opens_by_id(system);
             let text = RichText::new(system.name);
             let button = egui::Button::new(text).shortcut_text(if runs { "" } else { short_status(system.status) });
             if ui

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::open_clip::{self, OpenClip, Opened, OwnSound};
+use super::open_clip::{self, OpenClip, Opened, OwnSound, clip_stem};
 use super::sound_picture::SoundPicture;
 use super::state::{AppState, ClipRow, ModelState, ShelfSound, ShelfState};
 use super::{App, Command, Dialog, layout};
@@ -22,6 +22,8 @@ pub enum Opening {
 
 /// Sound alone and stills last as long as their sound; without any, this long.
 const STILL_SECS: f64 = 5.0;
+/// How often models are asked whether their answers changed.
+const LIVE_CHECK: Duration = Duration::from_secs(1);
 
 impl App {
     pub(super) fn ask(&mut self, dialog: Dialog) {
@@ -100,7 +102,7 @@ impl App {
         self.update_opening();
         self.update_annotations();
         self.update_recognition();
-        self.update_models();
+        self.update_models(context);
         self.update_sounds();
         self.update_clock();
         self.update_lanes();
@@ -115,7 +117,7 @@ impl App {
         match dialog {
             Dialog::Open | Dialog::OpenFolder => self.open_path(path),
             Dialog::Annotations => self.add_annotations(path),
-            Dialog::Model => self.open_dropped(path),
+            Dialog::Model => self.add_model_files(vec![path]),
             Dialog::Sound => self.apply(Command::SetSound(SoundChoice::File(path)), context),
             Dialog::SaveScreenshot => {
                 self.remote.save_to = Some(path);
@@ -275,8 +277,21 @@ impl App {
         self.scoring_changed = true;
     }
 
-    fn update_models(&mut self) {
+    fn update_models(&mut self, context: &egui::Context) {
+        if let Some(outcome) = self.state.shelf_job.as_ref().and_then(Job::poll) {
+            self.state.shelf_job = None;
+            self.state.stored_models = outcome.unwrap_or_default();
+        }
         for slot in &mut self.state.models {
+            if let ModelState::Ready(model) = &slot.state {
+                let version = model.localizer.version();
+                self.wish_changed |= version != slot.answers_version;
+                slot.answers_version = version;
+                // What can change is asked again, also while nothing else happens.
+                if version != 0 && slot.visible {
+                    context.request_repaint_after(LIVE_CHECK);
+                }
+            }
             let ModelState::Loading(job) = &slot.state else { continue };
             let Some(outcome) = job.poll() else { continue };
             slot.state = match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
@@ -504,10 +519,6 @@ fn truth_rule(benchmark: dataset::Benchmark) -> GroundTruthRule {
 }
 
 /// A clip's name without folders and extension.
-fn clip_stem(name: &str) -> String {
-    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
 fn mean_ciou(lane: &[LaneValue]) -> Option<f64> {
     let (mut sum, mut count) = (0.0, 0usize);
     for value in lane {

@@ -11,7 +11,8 @@ use serde_json::json;
 
 use crate::engine::{Sound, SoundChoice};
 use crate::heatmap::{Grid, Heatmap};
-use crate::localizers::{FrameInput, Localizer, LocalizerError, Query, WindowRule, registry};
+use crate::localizers::store::{self, Shelf};
+use crate::localizers::{FrameInput, LocalizerError, Query, WindowRule};
 use crate::media::{self, FrameTable, Media, MediaError, Picture, VideoReader};
 use crate::metrics::{Placement, Protocol, ProtocolError};
 use crate::network::arrays::{Array, ArrayError, write_npz};
@@ -19,7 +20,7 @@ use crate::network::arrays::{Array, ArrayError, write_npz};
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("source").required(true).args(["video", "image"])))]
 pub struct LocalizeArguments {
-    /// The model: ID or ID=WEIGHTS[,WEIGHTS…]
+    /// The model: ID (one that needs no files, or a stored one) or ID=WEIGHTS[,WEIGHTS…]
     #[arg(long, value_name = "ID[=WEIGHTS]")]
     model: String,
     /// A video; needs --time
@@ -99,6 +100,8 @@ pub enum LocalizeError {
 struct Moment {
     picture: Picture,
     next: Option<Picture>,
+    /// The file's name without folders and extension.
+    clip: String,
     frame: usize,
     time_secs: f64,
     clip_secs: f64,
@@ -112,13 +115,14 @@ struct Moment {
 /// Unreadable files, a model that cannot be opened or asked so, a moment outside the video.
 pub fn run(arguments: &LocalizeArguments, out: &mut dyn Write) -> Result<(), LocalizeError> {
     let protocol: Protocol = arguments.protocol.parse()?;
-    let localizer = open_model(&arguments.model)?;
+    let localizer = store::open_spec(&arguments.model, &Shelf::discover())?;
     let info = localizer.info();
     let moment = read_moment(arguments)?;
     let rule = arguments
         .window
         .map_or(if arguments.image.is_some() { WindowRule::Benchmark } else { WindowRule::Follow }, |window| window.0);
-    let input = FrameInput { picture: &moment.picture, next: moment.next.as_ref(), index: moment.frame };
+    let (picture, next) = (&moment.picture, moment.next.as_ref());
+    let input = FrameInput { picture, next, index: moment.frame, clip: &moment.clip };
     let features = localizer.encode_image(&input)?;
     let (embedding, asked) = match (&arguments.text, &info.hearing) {
         (Some(text), _) if info.reads_text => (localizer.encode_query(&Query::Text(text))?, format!("text: {text}")),
@@ -176,13 +180,6 @@ pub fn run(arguments: &LocalizeArguments, out: &mut dyn Write) -> Result<(), Loc
     Ok(())
 }
 
-/// Opens `ID` or `ID=WEIGHTS[,WEIGHTS…]`.
-pub fn open_model(spec: &str) -> Result<Box<dyn Localizer>, LocalizerError> {
-    let (id, files) = spec.split_once('=').unwrap_or((spec, ""));
-    let weights: Vec<PathBuf> = files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
-    registry::open(id, &weights)
-}
-
 fn read_moment(arguments: &LocalizeArguments) -> Result<Moment, LocalizeError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (path, time) = match (&arguments.video, &arguments.image) {
@@ -214,7 +211,8 @@ fn read_moment(arguments: &LocalizeArguments) -> Result<Moment, LocalizeError> {
     let picture = reader.frame(frame)?.to_picture();
     let next = if frame + 1 < frames { Some(reader.frame(frame + 1)?.to_picture()) } else { None };
     let own_sound = arguments.audio.clone().or_else(|| has_sound(&media).then(|| path.clone()));
-    Ok(Moment { picture, next, frame, time_secs, clip_secs, own_sound })
+    let clip = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(Moment { picture, next, clip, frame, time_secs, clip_secs, own_sound })
 }
 
 fn has_sound(media: &Media) -> bool {

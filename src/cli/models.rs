@@ -232,7 +232,8 @@ fn forward_pass(localizer: &dyn Localizer) -> Result<ForwardPass, LocalizerError
         Query::Sound { sound: &sound, window }
     };
     let started = Instant::now();
-    let features = localizer.encode_image(&FrameInput { picture: &picture, next: Some(&picture), index: 0 })?;
+    let features =
+        localizer.encode_image(&FrameInput { picture: &picture, next: Some(&picture), index: 0, clip: "" })?;
     let image = started.elapsed();
     let started = Instant::now();
     let embedding = localizer.encode_query(&query)?;

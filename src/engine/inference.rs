@@ -29,11 +29,18 @@ pub struct Material {
     /// Presentation time of every frame, in seconds of the clip's time.
     pub frame_secs: Arc<[f64]>,
     pub pictures: Arc<dyn PictureSource>,
+    /// The clip's name without folders and extension, for models that know clips by name.
+    pub clip: Arc<str>,
 }
 
 impl Material {
     pub fn new(frame_secs: Arc<[f64]>, pictures: Arc<dyn PictureSource>) -> Self {
-        Self { key: ClipKey(NEXT_KEY.fetch_add(1, Ordering::Relaxed)), frame_secs, pictures }
+        Self { key: ClipKey(NEXT_KEY.fetch_add(1, Ordering::Relaxed)), frame_secs, pictures, clip: Arc::from("") }
+    }
+
+    /// The same under the clip's name.
+    pub fn named(self, clip: impl Into<Arc<str>>) -> Self {
+        Self { clip: clip.into(), ..self }
     }
 }
 
@@ -97,13 +104,15 @@ pub struct Coverage {
 struct SeriesKey {
     clip: ClipKey,
     model: ModelKey,
+    /// [`Localizer::version`] when it was asked.
+    version: u64,
     /// `None` for a model whose answer does not depend on what it is asked.
     question: Option<(SoundKey, WindowRule, u64)>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum ResultKey {
-    Features { clip: ClipKey, model: ModelKey, frame: usize },
+    Features { clip: ClipKey, model: ModelKey, version: u64, frame: usize },
     Embedding { model: ModelKey, sound: Option<SoundKey>, text: u64, start_bits: u64, length_bits: u64 },
     Heatmap { series: SeriesKey, frame: usize },
 }
@@ -175,6 +184,8 @@ const AHEAD_FRAMES: usize = 3000;
 struct Task {
     wish: Wish,
     model: LoadedModel,
+    /// As it was when the task was given out: a model that changes meanwhile answers the next one anew.
+    series: SeriesKey,
     frame: usize,
     /// For the screen: keep the score map.
     shown: bool,
@@ -349,7 +360,7 @@ fn series_key(wish: &Wish, model: &LoadedModel) -> Option<SeriesKey> {
     } else {
         return None;
     };
-    Some(SeriesKey { clip: wish.material.key, model: model.key, question })
+    Some(SeriesKey { clip: wish.material.key, model: model.key, version: model.localizer.version(), question })
 }
 
 fn lane_key(wish: &Wish, model: ModelKey) -> Option<LaneKey> {
@@ -401,8 +412,9 @@ impl State {
             .collect();
 
         // The frame on screen: the model whose picture is most out of date first, so that none starves.
-        let mut stalest: Option<(usize, &LoadedModel)> = None;
-        for (model, key) in &models {
+        let mut stalest: Option<(usize, &(LoadedModel, LaneKey))> = None;
+        for entry in &models {
+            let (model, key) = entry;
             let frame = wish.frame;
             let lane = self.lane(*key, frames);
             let done = lane.shown.contains_key(&frame) || lane.values.get(frame) == Some(&LaneValue::Failed);
@@ -411,11 +423,11 @@ impl State {
                 && !self.claimed.contains(&(model.key, frame))
                 && stalest.is_none_or(|(farthest, _)| distance > farthest)
             {
-                stalest = Some((distance, model));
+                stalest = Some((distance, entry));
             }
         }
-        if let Some((_, model)) = stalest {
-            return Some(self.claim(&wish, model.clone(), wish.frame, true));
+        if let Some((_, (model, key))) = stalest {
+            return Some(self.claim(&wish, model.clone(), key.0, wish.frame, true));
         }
 
         let reach = reach(&wish);
@@ -435,21 +447,20 @@ impl State {
                 let waiting =
                     self.lanes.get(key).is_some_and(|lane| lane.values.get(frame) == Some(&LaneValue::Waiting));
                 if waiting && !self.claimed.contains(&(model.key, frame)) {
-                    return Some(self.claim(&wish, model.clone(), frame, false));
+                    return Some(self.claim(&wish, model.clone(), key.0, frame, false));
                 }
             }
         }
         None
     }
 
-    fn claim(&mut self, wish: &Wish, model: LoadedModel, frame: usize, shown: bool) -> Task {
+    fn claim(&mut self, wish: &Wish, model: LoadedModel, series: SeriesKey, frame: usize, shown: bool) -> Task {
         self.claimed.insert((model.key, frame));
-        Task { wish: wish.clone(), model, frame, shown }
+        Task { wish: wish.clone(), model, series, frame, shown }
     }
 
     fn finish(&mut self, task: &Task, outcome: Result<Localized, String>) {
         self.claimed.remove(&(task.model.key, task.frame));
-        let Some(series) = series_key(&task.wish, &task.model) else { return };
         if !task.wish.models.iter().any(|model| model.key == task.model.key) {
             return;
         }
@@ -465,7 +476,7 @@ impl State {
                 (LaneValue::Failed, None)
             }
         };
-        let lane = self.lane((series, task.wish.scoring.key()), frames);
+        let lane = self.lane((task.series, task.wish.scoring.key()), frames);
         lane.version = lane.last_use;
         if let Some(slot) = lane.values.get_mut(task.frame) {
             if *slot == LaneValue::Waiting {
@@ -516,8 +527,7 @@ impl Shared {
     }
 
     fn localize(&self, task: &Task) -> Result<Localized, String> {
-        let series = series_key(&task.wish, &task.model).ok_or("the model has nothing to be asked with")?;
-        let key = ResultKey::Heatmap { series, frame: task.frame };
+        let key = ResultKey::Heatmap { series: task.series, frame: task.frame };
         let heatmap = match self.cached(&key) {
             Some(Cached::Heatmap(heatmap)) => heatmap,
             _ => {
@@ -540,7 +550,12 @@ impl Shared {
     }
 
     fn features(&self, task: &Task) -> Result<ImageFeatures, String> {
-        let key = ResultKey::Features { clip: task.wish.material.key, model: task.model.key, frame: task.frame };
+        let key = ResultKey::Features {
+            clip: task.series.clip,
+            model: task.series.model,
+            version: task.series.version,
+            frame: task.frame,
+        };
         if let Some(Cached::Features(features)) = self.cached(&key) {
             return Ok(features);
         }
@@ -555,7 +570,12 @@ impl Shared {
         let features = task
             .model
             .localizer
-            .encode_image(&FrameInput { picture: &picture, next: next.as_deref(), index: task.frame })
+            .encode_image(&FrameInput {
+                picture: &picture,
+                next: next.as_deref(),
+                index: task.frame,
+                clip: &material.clip,
+            })
             .map_err(|error| error.to_string())?;
         self.store(key, Cached::Features(features.clone()), features.size_bytes());
         Ok(features)

@@ -116,7 +116,8 @@ mod tests {
     fn map_of(id: &str) -> Grid {
         let localizer = registry::open(id, &[]).unwrap();
         let picture = Picture { size: Size::new(4, 3), rgb: vec![0; 36] };
-        let features = localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0 }).unwrap();
+        let features =
+            localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0, clip: "" }).unwrap();
         let embedding = localizer.encode_query(&Query::Text("anything")).unwrap();
         localizer.join(&features, &embedding).unwrap().values
     }

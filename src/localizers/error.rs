@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use super::store::StoreError;
 use crate::network::checkpoint::CheckpointError;
 use crate::network::{NetworkError, WeightError};
 
@@ -18,6 +19,12 @@ pub enum LocalizerError {
     Checkpoint(#[from] CheckpointError),
     #[error("{}: {message}", listed(paths))]
     Weights { paths: Vec<PathBuf>, message: String },
+    #[error("{message}")]
+    Predictions { message: String },
+    #[error("{id}: {needed}. Keep them once with `sonolens models add FILE…`, or give them as {id}=FILE")]
+    NotStored { id: &'static str, needed: &'static str },
+    #[error(transparent)]
+    Store(#[from] Box<StoreError>),
     #[error("{message}")]
     WrongWeights { message: String },
     #[error("{id} is asked with {accepted}, not with {given}")]

@@ -23,6 +23,11 @@ pub trait Localizer: Send + Sync {
         self.info().view.view(frame)
     }
 
+    /// Changes whenever the answers to the same questions may have; 0 for good where they never do.
+    fn version(&self) -> u64 {
+        0
+    }
+
     /// The stretch of a sound of `sound_secs` that is heard for the frame at `moment_secs`, under `rule`.
     fn audio_window(&self, rule: WindowRule, moment_secs: f64, sound_secs: f64) -> AudioWindow {
         self.info().window.at(rule, moment_secs, sound_secs)
@@ -45,6 +50,8 @@ pub struct FrameInput<'a> {
     pub next: Option<&'a Picture>,
     /// The frame's number in its clip, 0 for a still image.
     pub index: usize,
+    /// The clip's name without folders and extension; empty where it is not known.
+    pub clip: &'a str,
 }
 
 /// What a model is asked with.

@@ -18,6 +18,7 @@ mod localizer;
 mod lvs;
 mod object_guide;
 mod parts;
+mod precomputed;
 mod query;
 mod rcgrad;
 pub mod registry;

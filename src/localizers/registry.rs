@@ -11,6 +11,7 @@ use super::dmc::Dmc;
 use super::dsol::Dsol;
 use super::ez_vsl::EzVsl;
 use super::lvs::Lvs;
+use super::precomputed::Precomputed;
 use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
 use super::ssl_tie::SslTie;
@@ -75,6 +76,10 @@ pub fn find(id: &str) -> Option<&'static System> {
 pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
     match system.status {
+        Status::NeedsFiles(needed) if system.id == "precomputed" => match weights {
+            [path] => Ok(Box::new(Precomputed::open(system, path)?)),
+            others => Err(LocalizerError::WeightFiles { id: system.id, needed, given: others.len() }),
+        },
         Status::Runs if weights.is_empty() => build(id, &StateDict::new()),
         Status::Runs => Err(LocalizerError::WeightFiles { id: system.id, needed: "no files", given: weights.len() }),
         Status::NeedsFiles(needed) if weights.is_empty() => {
@@ -326,7 +331,13 @@ static SYSTEMS: [System; 26] = [
         Status::Runs,
         "Naive baseline: a box of an eighth of the image in the middle of each quadrant",
     ),
-    system(24, "precomputed", "Precomputed", Status::NotYet, "Heatmaps that another program saved as .npz"),
+    system(
+        24,
+        "precomputed",
+        "Precomputed",
+        Status::NeedsFiles("predictions needed: a .npz, a .npy, or a folder of .npy or .png files"),
+        "Heatmaps that another program saved",
+    ),
     system(25, "onnx", "ONNX", Status::NotYet, "A model of one's own, exported to ONNX"),
 ];
 

@@ -20,6 +20,7 @@ mod metrics;
 mod model_store;
 mod interface;
 mod playback;
+mod precomputed;
 mod render;
 mod views;
 mod systems;

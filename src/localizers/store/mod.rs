@@ -9,6 +9,7 @@ mod card;
 mod error;
 mod layout;
 mod needs;
+mod open;
 mod recognize;
 mod shelf;
 
@@ -17,6 +18,7 @@ pub use card::{ModelCard, WeightFile};
 pub use error::StoreError;
 pub use layout::{Comparison, Layout, Shapes, find as find_layout, layouts};
 pub use needs::{Needs, Origin, needs, origin};
+pub use open::{open_spec, spec_parts};
 pub use recognize::{Recognition, recognize, shapes_of};
 pub use shelf::{Shelf, StoredModel};
 

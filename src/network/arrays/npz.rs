@@ -48,11 +48,23 @@ impl<R: Read + Seek> Npz<R> {
         self.names.iter().any(|present| present == name)
     }
 
-    pub fn read(&mut self, name: &str) -> Result<Array, ArrayError> {
-        if !self.contains(name) {
-            let problem = ArrayProblem::NoSuchArray { wanted: name.to_owned(), present: self.names.clone() };
-            return Err(problem.at(&self.place));
+    /// How many bytes an array takes unpacked, as the archive says.
+    pub fn size_bytes(&mut self, name: &str) -> Result<u64, ArrayError> {
+        self.check_name(name)?;
+        let entry = self.archive.by_name(&format!("{name}.npy"));
+        entry.map(|entry| entry.size()).map_err(|error| ArrayProblem::from(error).at(&self.place))
+    }
+
+    fn check_name(&self, name: &str) -> Result<(), ArrayError> {
+        if self.contains(name) {
+            return Ok(());
         }
+        let problem = ArrayProblem::NoSuchArray { wanted: name.to_owned(), present: self.names.clone() };
+        Err(problem.at(&self.place))
+    }
+
+    pub fn read(&mut self, name: &str) -> Result<Array, ArrayError> {
+        self.check_name(name)?;
         let read = |archive: &mut ZipArchive<R>| {
             let mut entry = archive.by_name(&format!("{name}.npy"))?;
             let ratio_bound = entry.compressed_size().saturating_mul(LARGEST_RATIO).max(ALWAYS_ALLOWED_BYTES);

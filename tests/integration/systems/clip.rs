@@ -45,7 +45,8 @@ fn check(archive: &str, weights: &StateDict, embedding_tolerance: f64) {
     for name in ["a", "c"] {
         let key = |part: &str| format!("{name}.{part}");
         let (picture, sound) = case(name);
-        let features = by_sound.encode_image(&FrameInput { picture: &picture, next: None, index: 0 }).unwrap();
+        let features =
+            by_sound.encode_image(&FrameInput { picture: &picture, next: None, index: 0, clip: "" }).unwrap();
         golden.check(&key("image_emb"), features.parts.get("embedding").unwrap().values(), embedding_tolerance);
         let window = by_sound.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
         let embedding = by_sound.encode_query(&Query::Sound { sound: &sound, window }).unwrap();

@@ -41,7 +41,7 @@ fn case(name: &str) -> (Picture, Waveform) {
 
 /// The embedding and the heatmap for a picture and a stretch of a sound, which is not resampled.
 fn answer(localizer: &dyn Localizer, picture: &Picture, sound: &Waveform, window: AudioWindow) -> Heatmap {
-    let features = localizer.encode_image(&FrameInput { picture, next: None, index: 0 }).unwrap();
+    let features = localizer.encode_image(&FrameInput { picture, next: None, index: 0, clip: "" }).unwrap();
     let embedding = localizer.encode_query(&Query::Sound { sound, window }).unwrap();
     localizer.join(&features, &embedding).unwrap()
 }

@@ -59,7 +59,8 @@ fn attention10k_is_asked_with_a_sound_vector() {
         let (picture, _) = case(name);
         let vector: Vec<f32> =
             stream(&format!("attention10k-audio:101:{index}"), 1000).into_iter().map(|u| (3.0 * u) as f32).collect();
-        let features = localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0 }).unwrap();
+        let features =
+            localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0, clip: "" }).unwrap();
         let embedding = localizer.encode_query(&Query::SoundVector(&vector)).unwrap();
         let sound = embedding.parts.get("sound").unwrap().values();
         assert_close(sound, &item(&golden, "audio_emb", index, 2), 1e-4, "audio_emb");

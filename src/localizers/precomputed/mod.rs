@@ -1,0 +1,178 @@
+//! Heatmaps that another program computed: a model in any framework can be looked at and scored by saving its maps.
+//!
+//! The file is looked at again while the program runs, so maps that are written anew are shown without opening them
+//! again.
+
+mod predictions;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::registry::System;
+use super::{
+    Array, BenchmarkWindow, FrameInput, ImageFeatures, Localizer, LocalizerError, LocalizerInfo, Parts, Query,
+    QueryEmbedding, Result, ViewRule, WindowPlan,
+};
+use crate::geometry::Rect;
+use crate::heatmap::{Grid, Heatmap};
+use predictions::{ClipMaps, Predictions};
+
+/// How often the file's time and size are looked at.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+
+/// Answers every query with the map that the file holds for the clip and frame.
+pub struct Precomputed {
+    info: LocalizerInfo,
+    path: PathBuf,
+    check_every: Duration,
+    watch: Mutex<Watch>,
+    loaded: Mutex<Loaded>,
+}
+
+/// Modification time and size; `None` while there is no such file.
+type Fingerprint = Option<(Option<SystemTime>, u64)>;
+
+/// What the file was when it was last looked at.
+struct Watch {
+    looked: Instant,
+    fingerprint: Fingerprint,
+    /// Counts the changes, from 1.
+    version: u64,
+}
+
+struct Loaded {
+    version: u64,
+    /// Why the newest version cannot be read, if it cannot.
+    predictions: std::result::Result<Predictions, String>,
+    /// The maps of the clip that was asked for last.
+    latest: Option<(String, Arc<ClipMaps>)>,
+}
+
+impl Precomputed {
+    /// Maps out of `path`: a `.npz`, a `.npy`, or a folder of `.npy` or 8-bit `.png` files.
+    ///
+    /// # Errors
+    /// What cannot be read, or holds no maps.
+    pub fn open(system: &'static System, path: &Path) -> Result<Self> {
+        Self::checking_every(CHECK_EVERY, system, path)
+    }
+
+    fn checking_every(check_every: Duration, system: &'static System, path: &Path) -> Result<Self> {
+        let watch = Watch { looked: Instant::now(), fingerprint: fingerprint(path), version: 1 };
+        let predictions = Predictions::open(path)?;
+        let info = LocalizerInfo {
+            system,
+            hearing: None,
+            window: WindowPlan { length_secs: 0.0, benchmark: BenchmarkWindow::First },
+            view: ViewRule::Whole,
+            reads_text: false,
+            takes_sound_vector: false,
+            needs_next_frame: false,
+            query_matters: false,
+            remark: Some(predictions.remark()),
+        };
+        let loaded = Loaded { version: 1, predictions: Ok(predictions), latest: None };
+        Ok(Self { info, path: path.to_owned(), check_every, watch: Mutex::new(watch), loaded: Mutex::new(loaded) })
+    }
+
+    /// The maps of a clip in the newest version of the file.
+    fn maps_of(&self, clip: &str) -> Result<Arc<ClipMaps>> {
+        let version = self.version();
+        let mut loaded = whole(&self.loaded);
+        if loaded.version < version {
+            *loaded = Loaded {
+                version,
+                predictions: Predictions::open(&self.path).map_err(|error| error.to_string()),
+                latest: None,
+            };
+        }
+        if let Some((name, maps)) = &loaded.latest
+            && name == clip
+        {
+            return Ok(Arc::clone(maps));
+        }
+        let predictions =
+            loaded.predictions.as_mut().map_err(|message| LocalizerError::Predictions { message: message.clone() })?;
+        let maps = Arc::new(predictions.of_clip(clip)?);
+        loaded.latest = Some((clip.to_owned(), Arc::clone(&maps)));
+        Ok(maps)
+    }
+}
+
+/// What is behind these locks is replaced as a whole, so a panic elsewhere leaves it usable.
+fn whole<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A folder has the time of the last file that came, went or was replaced in it.
+fn fingerprint(path: &Path) -> Fingerprint {
+    let facts = std::fs::metadata(path).ok()?;
+    Some((facts.modified().ok(), facts.len()))
+}
+
+impl Localizer for Precomputed {
+    fn info(&self) -> &LocalizerInfo {
+        &self.info
+    }
+
+    fn version(&self) -> u64 {
+        let mut watch = whole(&self.watch);
+        if watch.looked.elapsed() >= self.check_every {
+            watch.looked = Instant::now();
+            let found = fingerprint(&self.path);
+            if found != watch.fingerprint {
+                watch.fingerprint = found;
+                watch.version += 1;
+            }
+        }
+        watch.version
+    }
+
+    fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures> {
+        let maps = self.maps_of(frame.clip)?;
+        let unusable = |what: &str| LocalizerError::Predictions {
+            message: format!("{}, clip '{}', frame {}: {what}", self.path.display(), frame.clip, frame.index),
+        };
+        let values = maps.at_frame(frame.index).map_err(|reason| unusable(&reason))?;
+        if values.iter().all(|value| value.is_nan()) {
+            return Err(unusable("the map holds nothing but NaN"));
+        }
+        if values.iter().any(|value| value.is_infinite()) {
+            return Err(unusable("the map holds infinite values"));
+        }
+        let map = Array::new(&[maps.rows, maps.columns], values.to_vec())
+            .ok_or_else(|| unusable("the map is not as large as its shape"))?;
+        let mut arrays = vec![("map", map)];
+        if let Some(rect) = maps.rect {
+            arrays.push((
+                "rect",
+                Array::vector([rect.left, rect.top, rect.right, rect.bottom].map(|side| side as f32).into()),
+            ));
+        }
+        Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), arrays) })
+    }
+
+    fn encode_query(&self, _: &Query) -> Result<QueryEmbedding> {
+        Ok(QueryEmbedding { parts: Parts::new(self.info.id(), Vec::new()) })
+    }
+
+    fn join(&self, features: &ImageFeatures, _: &QueryEmbedding) -> Result<Heatmap> {
+        let map = features.parts.get("map")?;
+        let grid = match *map.shape() {
+            [rows, columns] => Grid::new(rows, columns, map.values().to_vec()),
+            _ => None,
+        };
+        let grid = grid.ok_or(LocalizerError::ForeignParts { made_by: self.info.id(), missing: "map" })?;
+        let mut heatmap = Heatmap::over_whole_frame(grid, features.frame);
+        if let Ok(rect) = features.parts.get("rect")
+            && let [left, top, right, bottom] = *rect.values()
+        {
+            heatmap.covers = Rect { left: left.into(), top: top.into(), right: right.into(), bottom: bottom.into() };
+        }
+        Ok(heatmap)
+    }
+}
+
+#[cfg(test)]
+mod tests;
