@@ -268,7 +268,7 @@ mod tests {
         let truth = TruthTrack::new(&ClipAnnotations::of_boxes(boxes), &[0.0], 1.0, GroundTruthRule::Union, 224);
         let localizer = crate::localizers::registry::open("centre-box", &[]).unwrap();
         let picture = crate::media::Picture::filled(Size::new(96, 64), [0; 3]);
-        let input = crate::localizers::FrameInput { picture: &picture, next: None, index: 0 };
+        let input = crate::localizers::FrameInput { picture: &picture, next: None, index: 0, clip: "" };
         let features = localizer.encode_image(&input).unwrap();
         let embedding = localizer.encode_query(&crate::localizers::Query::Text("")).unwrap();
         let heatmap = localizer.join(&features, &embedding).unwrap();
