@@ -65,13 +65,14 @@ fn radius_at(down: f32) -> (f32, f32) {
     let index = place as usize;
     let at = |index: usize| PROFILE[index.min(last)];
     let before = if index == 0 { -at(1) } else { at(index - 1) };
-    let (a, b, after) = (at(index), at(index + 1), if index + 2 > last { 2.0 * at(last) - at(last - 1) } else { at(index + 2) });
+    let (a, b, after) =
+        (at(index), at(index + 1), if index + 2 > last { 2.0 * at(last) - at(last - 1) } else { at(index + 2) });
     // Catmull-Rom.
     let t = place - index as f32;
     let (slope_a, slope_b) = ((b - before) / 2.0, (after - a) / 2.0);
-    let cubic = |c0: f32, c1: f32, c2: f32, c3: f32| (c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2.0 * c2 + t * 3.0 * c3));
-    let (radius, slope) =
-        cubic(a, slope_a, 3.0 * (b - a) - 2.0 * slope_a - slope_b, 2.0 * (a - b) + slope_a + slope_b);
+    let cubic =
+        |c0: f32, c1: f32, c2: f32, c3: f32| (c0 + t * (c1 + t * (c2 + t * c3)), c1 + t * (2.0 * c2 + t * 3.0 * c3));
+    let (radius, slope) = cubic(a, slope_a, 3.0 * (b - a) - 2.0 * slope_a - slope_b, 2.0 * (a - b) + slope_a + slope_b);
     let place_per_pixel = last as f32 / (2.0 * down.max(1e-3).sqrt()) / HEIGHT;
     (radius.max(0.0), slope * place_per_pixel)
 }
@@ -306,7 +307,8 @@ impl Beam {
         let fibres = grain(along + 300.0, across * 6.0, (self.center.0 as u32) << 4 ^ self.center.1 as u32);
         // Light comes from above and the left; edges are planed off.
         let bevel = 0.30 * bump(across + 0.85, 0.22) - 0.34 * smoothstep(0.45, 1.0, across);
-        let light = (0.80 + 0.40 * fibres + bevel) * (1.0 - 0.18 * smoothstep(-100.0, 100.0, along) * f32::from(self.upright));
+        let light =
+            (0.80 + 0.40 * fibres + bevel) * (1.0 - 0.18 * smoothstep(-100.0, 100.0, along) * f32::from(self.upright));
         Ink { color: scaled(WOOD, light), cover: edge(distance) }
     }
 }

@@ -64,8 +64,7 @@ impl Canvas {
         let columns =
             (region.left - self.region.left) as usize..(region.right.max(region.left) - self.region.left) as usize;
         let rows = (region.top - self.region.top) as usize..(region.bottom.max(region.top) - self.region.top) as usize;
-        let pixels =
-            rows.flat_map(|row| &self.pixels[row * width + columns.start..row * width + columns.end]).copied();
+        let pixels = rows.flat_map(|row| &self.pixels[row * width + columns.start..row * width + columns.end]).copied();
         Self { region, pixels: pixels.collect() }
     }
 

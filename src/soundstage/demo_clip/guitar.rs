@@ -190,7 +190,8 @@ fn top(u: f32, v: f32, distance: f32) -> Ink {
     let lit = 1.02 - 0.0042 * u + 0.0016 * (v - 60.0);
     let mut color = scaled(mix(spruce, rgb(0x8a4a1c), 0.62 * burst * burst), lit);
     color = mix(color, [1.0, 0.93, 0.78], gloss);
-    let neck_shade = 0.40 * smoothstep(4.0, -2.0, (u - 2.5).abs() - 7.5) * smoothstep(FRETBOARD_END - 3.0, FRETBOARD_END, v);
+    let neck_shade =
+        0.40 * smoothstep(4.0, -2.0, (u - 2.5).abs() - 7.5) * smoothstep(FRETBOARD_END - 3.0, FRETBOARD_END, v);
     color = scaled(color, 1.0 - neck_shade);
     let hole = u.hypot(v - SOUND_HOLE) - SOUND_HOLE_RADIUS;
     let ring = |at: f32, width: f32| edge((hole - at).abs() * SCALE - width);

@@ -43,20 +43,8 @@ pub struct Pluck {
 }
 
 /// Eighth notes of the guitar: string and semitones above A2 (110 Hz). A minor, then F major with the bell.
-const NOTES: [(usize, i32); 12] = [
-    (1, 0),
-    (2, 7),
-    (3, 12),
-    (4, 14),
-    (5, 19),
-    (4, 15),
-    (3, 12),
-    (0, -4),
-    (2, 8),
-    (3, 12),
-    (4, 15),
-    (5, 19),
-];
+const NOTES: [(usize, i32); 12] =
+    [(1, 0), (2, 7), (3, 12), (4, 14), (5, 19), (4, 15), (3, 12), (0, -4), (2, 8), (3, 12), (4, 15), (5, 19)];
 const NOTE_SECS: f64 = 0.4;
 
 /// What the guitar plays.
@@ -67,6 +55,11 @@ pub fn plucks() -> impl Iterator<Item = Pluck> {
         hertz: 110.0 * (f64::from(*semitones) / 12.0).exp2(),
         strength: if number % 7 == 0 { 1.0 } else { 0.78 },
     })
+}
+
+/// Whether a thing is heard at an instant.
+pub fn heard(stretches: &[Range<f64>], secs: f64) -> bool {
+    stretches.iter().any(|stretch| stretch.contains(&secs))
 }
 
 /// How long a thing takes to be damped at the end of what it plays.
