@@ -126,7 +126,9 @@ const STAND: u32 = 0x2b2523;
 /// The stand: two legs, and the cradle whose arms the guitar rests on.
 pub fn paint_stand(canvas: &mut Canvas, in_front: bool) {
     let size = Size::new(canvas.region().right, canvas.region().bottom);
-    let bars: &[((f32, f32), (f32, f32), f32)] = if in_front {
+    /// From where to where, and half the thickness.
+    type Bar = ((f32, f32), (f32, f32), f32);
+    let bars: &[Bar] = if in_front {
         &[((-24.0, 4.0), (-24.0, -6.0), 2.3), ((24.0, 4.0), (24.0, -6.0), 2.3)]
     } else {
         &[((-4.0, 100.0), (-44.0, -16.0), 2.6), ((4.0, 100.0), (40.0, -14.0), 2.6), ((-30.0, -5.0), (30.0, -5.0), 2.2)]
