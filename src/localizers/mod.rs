@@ -19,6 +19,7 @@ mod lvs;
 mod object_guide;
 mod parts;
 mod precomputed;
+mod predictive_coding;
 mod query;
 mod rcgrad;
 pub mod registry;

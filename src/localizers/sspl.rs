@@ -1,8 +1,9 @@
-//! SSPL (Song et al., CVPR 2022) without its predictive coding module.
+//! SSPL (Song et al., CVPR 2022) with or without its predictive coding module, by whether the weights hold one.
 
 use candle_core::{Device, Tensor};
 
-use super::cosine::{normalized, normalized_map, product_map, values_of};
+use super::cosine::{map_array, normalized, normalized_map, product_map, values_of};
+use super::predictive_coding::PredictiveCoding;
 use super::query::sound_of;
 use super::registry::System;
 use super::{
@@ -20,18 +21,13 @@ pub(super) struct Sspl {
     audio: ConvStack,
     embeddings: [Linear; 3],
     projection: [Linear; 2],
+    coding: Option<PredictiveCoding>,
 }
 
 impl Sspl {
     pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
-        if weights.contains("PredProcess.0.weight") {
-            return Err(LocalizerError::WrongWeights {
-                message:
-                    "the predictive coding module is not in this program yet; give the frame and sound networks of \
-                          the version without it"
-                        .into(),
-            });
-        }
+        let coding = weights.contains("PredProcess.0.weight");
+        let coding = coding.then(|| PredictiveCoding::new(weights)).transpose()?;
         let info = LocalizerInfo {
             system,
             hearing: Some(Hearing { rate: 16_000, resampler: Resampler::SoxrHq }),
@@ -41,7 +37,10 @@ impl Sspl {
             takes_sound_vector: false,
             needs_next_frame: false,
             query_matters: true,
-            remark: Some("Without the predictive coding module"),
+            remark: match coding {
+                Some(_) => Some("With the predictive coding module, so every sound changes the picture's features anew"),
+                None => Some("Without the predictive coding module"),
+            },
         };
         let every = weights.view();
         let linear = |key: &str, activation| Linear::new(&every, key, activation);
@@ -55,6 +54,7 @@ impl Sspl {
                 linear("embeddings.4", Activation::Relu)?,
             ],
             projection: [linear("fc.0", Activation::Relu)?, linear("fc.2", Activation::None)?],
+            coding,
         })
     }
 }
@@ -66,7 +66,8 @@ impl Localizer for Sspl {
 
     fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures> {
         let image = self.info.view.render(frame.picture, &Normalization::IMAGENET)?;
-        let features = normalized_map(&self.vision.forward(&image)?)?;
+        let features = self.vision.forward(&image)?;
+        let features = if self.coding.is_some() { map_array(&features)? } else { normalized_map(&features)? };
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), vec![("features", features)]) })
     }
 
@@ -81,16 +82,31 @@ impl Localizer for Sspl {
         let input = Tensor::from_vec(values, (count, 1, 96, 64), &Device::Cpu)?;
         // VGGish flattens its features with the channels last.
         let features = self.audio.forward(&input)?.permute((0, 2, 3, 1))?.contiguous()?.flatten_from(1)?;
-        let mut embedding = features;
-        for layer in self.embeddings.iter().chain(&self.projection) {
-            embedding = layer.forward(&embedding)?;
+        let mut heard = features;
+        for layer in &self.embeddings {
+            heard = layer.forward(&heard)?;
         }
-        let mean = values_of(&embedding.mean(0)?)?;
-        Ok(QueryEmbedding { parts: Parts::new(self.info.id(), vec![("sound", Array::vector(normalized(mean)))]) })
+        let [first, second] = &self.projection;
+        let embedding = second.forward(&first.forward(&heard)?)?;
+        let arrays = vec![
+            ("sound", Array::vector(normalized(values_of(&embedding.mean(0)?)?))),
+            ("vggish", Array::vector(normalized(values_of(&heard.mean(0)?)?))),
+        ];
+        Ok(QueryEmbedding { parts: Parts::new(self.info.id(), arrays) })
     }
 
     fn join(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Heatmap> {
-        let values = product_map(features.parts.get("features")?, embedding.parts.get("sound")?.values())?;
+        let seen = features.parts.get("features")?;
+        let sound = embedding.parts.get("sound")?.values();
+        let values = match &self.coding {
+            Some(coding) => {
+                let shape: Vec<usize> = std::iter::once(1).chain(seen.shape().iter().copied()).collect();
+                let raw = Tensor::from_slice(seen.values(), shape, &Device::Cpu)?;
+                let changed = coding.apply(&raw, embedding.parts.get("vggish")?.values())?;
+                product_map(&normalized_map(&changed)?, sound)?
+            }
+            None => product_map(seen, sound)?,
+        };
         let confidence = Some(values.range().1);
         Ok(Heatmap {
             covers: self.view(features.frame).covers,

@@ -5,51 +5,57 @@ use super::Bytes;
 /// Bits after the point of OpenCV's integer weights.
 const PRECISION: f32 = 2048.0;
 
-/// Left (upper) source position, right (lower) one, and their weights.
-fn taps(from: usize, to: usize) -> Vec<(usize, usize, i32, i32)> {
+/// One output position: the two source positions and their weights.
+struct Taps {
+    first: usize,
+    second: usize,
+    of_first: i32,
+    of_second: i32,
+}
+
+/// Beyond the border OpenCV takes the border's pixel alone along a row, but along a column mixes it with itself, which
+/// its rounding shows.
+fn taps(from: usize, to: usize, along_row: bool) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
+    let last = from as i64 - 1;
     (0..to)
         .map(|position| {
             let place = ((position as f64 + 0.5) * scale - 0.5) as f32;
             let floor = place.floor();
-            let (mut first, mut fraction) = (floor as i64, place - floor);
-            if first < 0 {
-                (first, fraction) = (0, 0.0);
-            }
-            let last = from as i64 - 1;
-            if first >= last {
-                (first, fraction) = (last, 0.0);
-            }
+            let (first, fraction) = (floor as i64, place - floor);
+            let fraction = if along_row && !(0..last).contains(&first) { 0.0 } else { fraction };
             let weight = |share: f32| (share * PRECISION).round_ties_even() as i32;
-            (first as usize, (first + 1).min(last) as usize, weight(1.0 - fraction), weight(fraction))
+            Taps {
+                first: first.clamp(0, last) as usize,
+                second: (first + 1).clamp(0, last) as usize,
+                of_first: weight(1.0 - fraction),
+                of_second: weight(fraction),
+            }
         })
         .collect()
 }
 
 /// Resized to `width × height`.
 pub(super) fn resize_bilinear(picture: &Bytes, width: usize, height: usize) -> Bytes {
-    let across = taps(picture.width, width);
-    let rows: Vec<Vec<i32>> = picture
-        .rgb
-        .chunks_exact(3 * picture.width)
-        .map(|row| {
-            across
-                .iter()
-                .flat_map(|&(left, right, of_left, of_right)| {
-                    (0..3).map(move |channel| {
-                        i32::from(row[3 * left + channel]) * of_left + i32::from(row[3 * right + channel]) * of_right
-                    })
-                })
-                .collect()
-        })
-        .collect();
+    let across = taps(picture.width, width, true);
+    let mut rows = Vec::with_capacity(picture.height);
+    for row in picture.rgb.chunks_exact(3 * picture.width) {
+        let mut mixed = Vec::with_capacity(3 * width);
+        for taps in &across {
+            for channel in 0..3 {
+                let left = i32::from(row[3 * taps.first + channel]);
+                let right = i32::from(row[3 * taps.second + channel]);
+                mixed.push(left * taps.of_first + right * taps.of_second);
+            }
+        }
+        rows.push(mixed);
+    }
     let mut rgb = Vec::with_capacity(3 * width * height);
-    for (upper, lower, of_upper, of_lower) in taps(picture.height, height) {
-        let mixed = rows[upper].iter().zip(&rows[lower]).map(|(&above, &below)| {
-            let sum = ((of_upper * (above >> 4)) >> 16) + ((of_lower * (below >> 4)) >> 16) + 2;
+    for taps in taps(picture.height, height, false) {
+        rgb.extend(rows[taps.first].iter().zip(&rows[taps.second]).map(|(&above, &below)| {
+            let sum = ((taps.of_first * (above >> 4)) >> 16) + ((taps.of_second * (below >> 4)) >> 16) + 2;
             (sum >> 2).clamp(0, 255) as u8
-        });
-        rgb.extend(mixed);
+        }));
     }
     Bytes { width, height, rgb }
 }
