@@ -295,7 +295,10 @@ impl App {
             let ModelState::Loading(job) = &slot.state else { continue };
             let Some(outcome) = job.poll() else { continue };
             slot.state = match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
-                Ok(localizer) => ModelState::Ready(LoadedModel::new(Arc::from(localizer))),
+                Ok(localizer) => {
+                    slot.system = Some(localizer.info().system);
+                    ModelState::Ready(LoadedModel::new(Arc::from(localizer)))
+                }
                 Err(error) => {
                     self.state.notices.error(format!("{}: {error}", slot.spec));
                     ModelState::Failed(error)

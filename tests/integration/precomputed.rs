@@ -2,7 +2,10 @@
 
 use std::path::Path;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
+use egui_kittest::Harness;
+use sonolens::app::{App, Settings, StartOptions};
 use sonolens::network::arrays::{Array, Npz, write_npz};
 
 fn sonolens(arguments: &[&str], models: &Path) -> Output {
@@ -104,4 +107,44 @@ fn a_stored_model_answers_by_its_name() {
         Npz::open(&out).unwrap().read("heatmap").unwrap()
     };
     assert_eq!(answer("mine"), answer(&format!("ssl-tie={checkpoint}")));
+}
+
+#[test]
+fn the_window_shows_maps_that_are_written_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = picture(folder.path());
+    let predictions = folder.path().join("maps.npz");
+    let write = |highest: f32| {
+        let map = Array::new([1, 2], vec![0.0, highest]).unwrap();
+        write_npz(&predictions, [("cat", &ramp(3, 3)), ("dog", &map)]).unwrap();
+    };
+    write(3.0);
+    let settings = folder.path().join("settings.toml");
+    Settings { protocol: "lvs+confidence=peak".into(), ..Settings::default() }.save(&settings).unwrap();
+    let options = StartOptions {
+        paths: vec![image.into()],
+        models: vec![format!("precomputed={}", predictions.display())],
+        ipc: None,
+        settings_path: Some(settings),
+    };
+    let mut window = Harness::builder().wgpu().build_eframe(|creation| App::new(creation, options).unwrap());
+    let mut wait = |what: &str, holds: &dyn Fn(&serde_json::Value) -> bool| {
+        let started = Instant::now();
+        loop {
+            window.step();
+            let state = window.state().state_json();
+            if holds(&state["models"][0]) {
+                break;
+            }
+            assert!(started.elapsed() < Duration::from_secs(120), "never: {what}\n{state:#}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait("the first map", &|model| model["readout"]["confidence"] == 3.0);
+    write(5.0);
+    wait("the map that was written anew", &|model| model["readout"]["confidence"] == 5.0);
+    std::fs::write(&predictions, b"half a file").unwrap();
+    wait("the damage", &|model| model["failure"].as_str().is_some_and(|message| message.contains("maps.npz")));
+    write(6.0);
+    wait("the repaired file", &|model| model["failure"].is_null() && model["readout"]["confidence"] == 6.0);
 }

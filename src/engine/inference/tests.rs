@@ -11,9 +11,11 @@ use crate::media::Picture;
 use crate::metrics::usual_protocol;
 use crate::signal::{Resampler, Waveform};
 
-/// A model whose map is the brightness of the picture times the loudness of what is heard.
+/// A model whose map is the brightness of the picture, and 100 more with each version, times the loudness of what is
+/// heard.
 struct Loudness {
     info: LocalizerInfo,
+    version: AtomicU64,
 }
 
 impl Loudness {
@@ -30,6 +32,7 @@ impl Loudness {
                 query_matters: true,
                 remark: None,
             },
+            version: AtomicU64::new(0),
         }
     }
 }
@@ -39,8 +42,12 @@ impl Localizer for Loudness {
         &self.info
     }
 
+    fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
     fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures, LocalizerError> {
-        let bright = f32::from(frame.picture.rgb[0]);
+        let bright = f32::from(frame.picture.rgb[0]) + 100.0 * self.version() as f32;
         let parts = Parts::new("lvs", vec![("bright", crate::localizers::Array::vector(vec![bright]))]);
         Ok(ImageFeatures { frame: frame.picture.size, parts })
     }
@@ -163,4 +170,23 @@ fn the_frame_on_screen_goes_first_and_baselines_need_no_sound() {
     wait_until("all frames", || covered(&pool));
     pool.forget_model(model.key);
     assert_eq!(pool.coverage().done, 0);
+}
+
+#[test]
+fn a_model_that_changed_answers_anew() {
+    let pool = Inference::new(2, 1 << 20, Arc::new(|| {}));
+    let localizer = Arc::new(Loudness::new());
+    let model = LoadedModel::new(Arc::clone(&localizer) as Arc<dyn Localizer>);
+    let wish = wish(2, sound(0.5), vec![model.clone()], WindowRule::Benchmark);
+    let shown = || pool.nearest(model.key).map(|answer| (answer.frame, answer.heatmap.values.values()[0]));
+    pool.wish(wish.clone());
+    wait_until("all frames", || covered(&pool));
+    assert_eq!(shown(), Some((2, 1.0)));
+
+    localizer.version.store(1, Ordering::Relaxed);
+    assert_eq!(shown(), None, "what the model answered before is not called current");
+    pool.wish(wish);
+    wait_until("all frames of the new version", || covered(&pool));
+    assert_eq!(shown(), Some((2, 51.0)));
+    assert_eq!(pool.counts().image_encodings, 18, "9 good frames, each once a version");
 }
