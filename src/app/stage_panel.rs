@@ -331,7 +331,8 @@ fn style(state: &AppState, alone: bool) -> OverlayStyle {
     if alone && let Some(map) = Colormap::from_name(&state.view.colour_map) {
         style.fill = Fill::Colormap(map);
     }
-    style.opacity = state.view.opacity;
+    // Each style has its own full opacity; several maps over one another must let the picture through.
+    style.opacity *= state.view.opacity;
     if !state.view.show_contours {
         style.contour_width = 0.0;
     }

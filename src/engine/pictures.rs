@@ -12,13 +12,9 @@ pub trait PictureSource: Send + Sync {
 /// its own, so that background work never moves the decoder that the screen waits for.
 pub struct ClipPictures {
     server: Arc<FrameServer>,
-    reader: Mutex<ReaderState>,
+    /// Made when it is first needed.
+    reader: Mutex<Option<VideoReader>>,
     open: Box<dyn Fn() -> Result<VideoReader, MediaError> + Send + Sync>,
-}
-
-enum ReaderState {
-    Unopened,
-    Open(VideoReader),
 }
 
 impl ClipPictures {
@@ -27,21 +23,19 @@ impl ClipPictures {
         server: Arc<FrameServer>,
         open: impl Fn() -> Result<VideoReader, MediaError> + Send + Sync + 'static,
     ) -> Self {
-        Self { server, reader: Mutex::new(ReaderState::Unopened), open: Box::new(open) }
+        Self { server, reader: Mutex::new(None), open: Box::new(open) }
     }
 
     fn frame(&self, index: usize) -> Result<Arc<Frame>, String> {
         if let Some(frame) = self.server.get(index) {
             return Ok(frame);
         }
-        let mut state = self.reader.lock().map_err(|_| "the background decoder stopped".to_owned())?;
-        if let ReaderState::Unopened = *state {
-            *state = ReaderState::Open((self.open)().map_err(|error| error.to_string())?);
-        }
-        match &mut *state {
-            ReaderState::Open(reader) => reader.frame(index).map_err(|error| error.to_string()),
-            ReaderState::Unopened => Err("the background decoder could not be opened".into()),
-        }
+        let mut reader = self.reader.lock().map_err(|_| "the background decoder stopped".to_owned())?;
+        let reader = match &mut *reader {
+            Some(reader) => reader,
+            empty => empty.insert((self.open)().map_err(|error| error.to_string())?),
+        };
+        reader.frame(index).map_err(|error| error.to_string())
     }
 }
 

@@ -111,6 +111,7 @@ pub struct Correspondence {
     head: Head,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one a model")]
 enum Head {
     /// AVE-net: the distance of two embeddings of length 1, then a linear layer.
     Distance { vision: [Linear; 2], audio: [Linear; 2], last: Linear },

@@ -54,7 +54,8 @@ impl PredictiveCoding {
         let every = weights.view();
         let padded = Conv2dConfig { padding: 1, ..Conv2dConfig::default() };
         let affine = |name: &str, index: usize| Affine::new(&weights.under(&format!("{name}.{index}.")));
-        let affines = |name: &str, count: usize| (0..count).map(|index| affine(name, index)).collect::<Result<Vec<_>>>();
+        let affines =
+            |name: &str, count: usize| (0..count).map(|index| affine(name, index)).collect::<Result<Vec<_>>>();
         let rectified = |name: &str| {
             (0..LEVELS).map(|index| Ok(every.weight(&format!("{name}.{index}"))?.relu()?)).collect::<Result<Vec<_>>>()
         };
@@ -103,7 +104,13 @@ impl PredictiveCoding {
     }
 
     /// The error of the predicted sound, then of each level, corrects the level above it.
-    fn feed_forward(&self, current: &mut [Tensor], predicted: &[Tensor], sound: &[f32], norms: &[Affine]) -> Result<()> {
+    fn feed_forward(
+        &self,
+        current: &mut [Tensor],
+        predicted: &[Tensor],
+        sound: &[f32],
+        norms: &[Affine],
+    ) -> Result<()> {
         let heard = self.predict[0].forward(&current[0])?.gelu_erf()?.mean((2, 3))?;
         let error = (Tensor::from_slice(sound, (1, sound.len()), &Device::Cpu)? - heard)?;
         let mut error = error.reshape((1, sound.len(), 1, 1))?.broadcast_as((1, sound.len(), 3, 3))?.contiguous()?;

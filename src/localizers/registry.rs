@@ -283,7 +283,9 @@ static SYSTEMS: [System; 26] = [
         16,
         "sspl",
         "SSPL",
-        Status::NeedsFiles("weights needed: the authors' frame and sound networks, and their pcm network where it is used"),
+        Status::NeedsFiles(
+            "weights needed: the authors' frame and sound networks, and their pcm network where it is used",
+        ),
         "Song, Wang, Fan, Tan, Zhang: Self-Supervised Predictive Learning: A Negative-Free Method for Sound Source \
          Localization in Visual Scenes, CVPR 2022",
     ),

@@ -38,7 +38,9 @@ impl Sspl {
             needs_next_frame: false,
             query_matters: true,
             remark: match coding {
-                Some(_) => Some("With the predictive coding module, so every sound changes the picture's features anew"),
+                Some(_) => {
+                    Some("With the predictive coding module, so every sound changes the picture's features anew")
+                }
                 None => Some("Without the predictive coding module"),
             },
         };

@@ -122,7 +122,7 @@ pub(super) fn scaler_color(color: &ColorDescription, layout: PlaneLayout, full_r
         Matrix::Bt2020 => libav::SWS_MATRIX_2020,
     };
     let chroma_position = match layout {
-        PlaneLayout::Yuv { log2_x, log2_y } if log2_x == 1 => {
+        PlaneLayout::Yuv { log2_x: 1, log2_y } => {
             let (right, down) = color.siting.position();
             Some(((right * 256.0) as i64, if log2_y == 1 { (down * 256.0) as i64 } else { 0 }))
         }

@@ -385,7 +385,7 @@ impl Converter {
         let full_by_format = name.starts_with("yuvj");
         let color = ColorDescription::from_code_points(code_points(&facts), layout, full_by_format, size);
         let kept = shape.plain && pixel_format(layout, shape.bits).is_some();
-        let converted = if kept { None } else { Some(self.to_plain(picture, layout, &color)?) };
+        let converted = if kept { None } else { Some(self.as_plain(picture, layout, &color)?) };
         let source = converted.as_ref().unwrap_or(picture);
         let shape = libav::pixel_shape(libav::picture_facts(source).pixel_format)
             .ok_or_else(|| format!("no planes for pixels of {name}"))?;
@@ -412,7 +412,7 @@ impl Converter {
     }
 
     /// The picture in the nearest format of plain planes.
-    fn to_plain(
+    fn as_plain(
         &mut self,
         picture: &ff::frame::Video,
         layout: PlaneLayout,

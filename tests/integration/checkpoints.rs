@@ -128,7 +128,9 @@ fn every_layout_reads_as_torch_reads_it() {
 #[test]
 fn the_weights_are_found_and_their_wrapping_is_stripped() {
     let Some(folder) = folder() else { return };
-    let cases: [(&str, Container, &[&str], &[&str], usize, &str); 12] = [
+    /// File, container, keys to the weights, stripped prefixes, number of tensors, one of their keys.
+    type Case = (&'static str, Container, &'static [&'static str], &'static [&'static str], usize, &'static str);
+    let cases: [Case; 12] = [
         (
             "lvs_legacy_module.pth.tar",
             Container::TorchLegacy,

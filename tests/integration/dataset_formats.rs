@@ -390,7 +390,10 @@ fn inspection_finds_what_is_silent_short_and_unreadable() {
     assert_eq!(found[2].1, [MediaProblem::Silent]);
     let strict = inspect(&dataset, InspectionRules::default(), &Default::default(), go_on);
     let short = MediaProblem::TooShort { secs: 1.0, needed_secs: 3.0 };
-    assert!(strict.iter().any(|(id, problems)| id == "heard" && problems == &[short.clone()]), "{strict:?}");
+    assert!(
+        strict.iter().any(|(id, problems)| id == "heard" && problems == std::slice::from_ref(&short)),
+        "{strict:?}"
+    );
 }
 
 #[test]

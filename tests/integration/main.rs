@@ -19,6 +19,7 @@ mod front_ends;
 mod metrics;
 mod model_store;
 mod interface;
+mod localize;
 mod playback;
 mod precomputed;
 mod render;

@@ -65,10 +65,15 @@ fn mask_style(edge: Edge) -> OverlayStyle {
     OverlayStyle { opacity: 1.0, edge, contour_width: 0.0, hatch_unseen: false, ..OverlayStyle::mask() }
 }
 
+/// The value of a cell by its place.
+type CellValue = Box<dyn FnMut(&mut Numbers, usize) -> f32>;
+/// Name, map, thresholds.
+type HardMap = (&'static str, Arc<Grid>, Vec<f32>);
+
 /// Maps that are random, tied, tiny, huge, infinite, constant, unseen in places, and thresholds on and beside values.
-fn hard_maps() -> Vec<(&'static str, Arc<Grid>, Vec<f32>)> {
+fn hard_maps() -> Vec<HardMap> {
     let mut numbers = Numbers(0x9E37_79B9_7F4A_7C15);
-    let mut grid = |mut cell: Box<dyn FnMut(&mut Numbers, usize) -> f32>| {
+    let mut grid = |mut cell: CellValue| {
         let numbers = &mut numbers;
         Arc::new(Grid::from_fn(SIDE, SIDE, |row, column| cell(numbers, row * SIDE + column)))
     };

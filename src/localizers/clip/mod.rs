@@ -32,6 +32,7 @@ pub(super) struct ClipTransformer {
     asker: Asker,
 }
 
+#[expect(clippy::large_enum_variant, reason = "one a model")]
 enum Asker {
     Sound(Wav2Clip),
     Text(TextTransformer),

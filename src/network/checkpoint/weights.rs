@@ -86,8 +86,7 @@ impl Checkpoint {
         if found.is_empty() {
             return Err(CheckpointProblem::NoTensors);
         }
-        loop {
-            let Some(prefix) = WRAPPING_PREFIXES.into_iter().find(|prefix| is_common(&found, prefix)) else { break };
+        while let Some(prefix) = WRAPPING_PREFIXES.into_iter().find(|prefix| is_common(&found, prefix)) {
             for (key, _) in &mut found {
                 if let Some(plain) = key.strip_prefix(prefix) {
                     *key = plain.to_owned();
