@@ -109,6 +109,9 @@ pub enum BenchmarkWindow {
     First,
     /// From the clip's middle, or from its start where it is shorter than the window.
     Centered,
+    /// As long as the window, around the middle of the clip's whole seconds. Of a clip too short for that, what Python
+    /// makes of the negative start: the stretch from so long before the clip's end, which the model then repeats.
+    CenteredOnWholeSeconds,
     /// From a fixed second, in the repeated sound where the clip is shorter.
     From { start_secs: f64 },
     /// The clip as a whole, however long. Such a model hears less, not something else, at the ends of a video.
@@ -127,6 +130,12 @@ impl WindowPlan {
             (WindowRule::Benchmark, BenchmarkWindow::First) => AudioWindow { start_secs: 0.0, length_secs },
             (WindowRule::Benchmark, BenchmarkWindow::Centered) => {
                 AudioWindow { start_secs: (sound_secs / 2.0 - length_secs / 2.0).max(0.0), length_secs }
+            }
+            (WindowRule::Benchmark, BenchmarkWindow::CenteredOnWholeSeconds) => {
+                let middle_secs = sound_secs.max(0.0).floor() / 2.0;
+                let (first_secs, end_secs) = (middle_secs - length_secs / 2.0, middle_secs + length_secs / 2.0);
+                let start_secs = if first_secs < 0.0 { (sound_secs + first_secs).max(0.0) } else { first_secs };
+                AudioWindow { start_secs, length_secs: (end_secs.min(sound_secs) - start_secs).max(0.0) }
             }
             (WindowRule::Benchmark, BenchmarkWindow::From { start_secs }) => AudioWindow { start_secs, length_secs },
             (WindowRule::Benchmark, BenchmarkWindow::Whole) => {
@@ -202,6 +211,10 @@ mod tests {
         assert_eq!(at(BenchmarkWindow::First, 10.0, 4.0), AudioWindow { start_secs: 0.0, length_secs: 10.0 });
         assert_eq!(at(BenchmarkWindow::Centered, 3.0, 10.0), AudioWindow { start_secs: 3.5, length_secs: 3.0 });
         assert_eq!(at(BenchmarkWindow::Centered, 3.0, 2.2), AudioWindow { start_secs: 0.0, length_secs: 3.0 });
+        let whole_seconds = |sound_secs| at(BenchmarkWindow::CenteredOnWholeSeconds, 3.0, sound_secs);
+        assert_eq!(whole_seconds(10.9), AudioWindow { start_secs: 3.5, length_secs: 3.0 });
+        assert_eq!(whole_seconds(2.25), AudioWindow { start_secs: 1.75, length_secs: 0.5 });
+        assert_eq!(whole_seconds(0.5), AudioWindow { start_secs: 0.0, length_secs: 0.5 });
         assert_eq!(at(BenchmarkWindow::Whole, 1.0, 4.0), AudioWindow { start_secs: 0.0, length_secs: 4.0 });
     }
 

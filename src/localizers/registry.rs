@@ -7,9 +7,11 @@ use super::attention10k::Attention10k;
 use super::avol::Avol;
 use super::baselines::Baseline;
 use super::clip::ClipTransformer;
+use super::coarse_to_fine::CoarseToFine;
 use super::dmc::Dmc;
 use super::dsol::Dsol;
 use super::ez_vsl::EzVsl;
+use super::hear_the_flow::HearTheFlow;
 use super::lvs::Lvs;
 use super::precomputed::Precomputed;
 use super::rcgrad::RcGrad;
@@ -109,10 +111,12 @@ pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
         "clip-audio" => Box::new(ClipTransformer::asked_by_sound(system, weights)?),
         "clip-text" => Box::new(ClipTransformer::asked_by_text(system, weights)?),
         "avol" => Box::new(Avol::new(system, weights)?),
+        "hear-the-flow" => Box::new(HearTheFlow::new(system, weights)?),
         "attention10k" => Box::new(Attention10k::new(system, weights)?),
         "sspl" => Box::new(Sspl::new(system, weights)?),
         "dmc" => Box::new(Dmc::new(system, weights)?),
         "dsol" => Box::new(Dsol::new(system, weights)?),
+        "coarse-to-fine" => Box::new(CoarseToFine::new(system, weights)?),
         "centre-box" => Box::new(Baseline::center_box(system)),
         "quadrants" => Box::new(Baseline::quadrants(system)),
         _ => return Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() }),
@@ -136,6 +140,11 @@ pub mod variants {
     /// RCGrad with the audio encoder in evaluation mode, unlike the authors' code.
     pub fn rcgrad_evaluating(weights: &StateDict) -> Result<Box<dyn Localizer>> {
         Ok(Box::new(RcGrad::new(known("rcgrad")?, weights, BatchNorm::Folded)?))
+    }
+
+    /// HearTheFlow, to be shown a picture of the motion instead of a next frame.
+    pub fn hear_the_flow(weights: &StateDict) -> Result<HearTheFlow> {
+        HearTheFlow::new(known("hear-the-flow")?, weights)
     }
 
     fn known(id: &str) -> Result<&'static System> {
@@ -268,7 +277,7 @@ static SYSTEMS: [System; 26] = [
         14,
         "hear-the-flow",
         "HearTheFlow",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: the authors' .pth or .ckpt"),
         "Fedorishin, Mohan, Jawade, Setlur, Govindaraju: Hear The Flow: Optical Flow-Based Self-Supervised Visual Sound \
          Source Localization, WACV 2023",
     ),
@@ -308,7 +317,7 @@ static SYSTEMS: [System; 26] = [
         19,
         "coarse-to-fine",
         "CoarseToFine",
-        Status::NotYet,
+        Status::NeedsFiles("weights needed: a checkpoint of the simplified version"),
         "Qian, Hu, Dinkel, Wu, Xu, Lin: Multiple Sound Sources Localization from Coarse to Fine, ECCV 2020",
     ),
     system(

@@ -134,23 +134,26 @@ impl ViewRule {
             .map_err(|error| LocalizerError::Network { message: error.to_string() })
     }
 
+    /// Refuses a picture that nothing can be seen in: without pixels, or with bytes that do not fit its size.
+    pub(super) fn check(self, picture: &Picture) -> Result<()> {
+        let Size { width, height } = picture.size;
+        let fits = picture.size.area() > 0
+            && width.max(height) <= LONGEST_SIDE
+            && picture.rgb.len() as u64 == 3 * picture.size.area();
+        if fits { Ok(()) } else { Err(LocalizerError::Picture { width, height, bytes: picture.rgb.len() }) }
+    }
+
     /// The three channels at the network's size, as 0..1.
     fn planes(self, picture: &Picture) -> Result<(Size, [Vec<f32>; 3])> {
+        self.check(picture)?;
         let Size { width, height } = picture.size;
-        let unusable = || LocalizerError::Picture { width, height, bytes: picture.rgb.len() };
-        if picture.size.area() == 0
-            || width.max(height) > LONGEST_SIDE
-            || picture.rgb.len() as u64 != 3 * picture.size.area()
-        {
-            return Err(unusable());
-        }
         let bytes = Bytes { width: width as usize, height: height as usize, rgb: picture.rgb.clone() };
         let resized = match self {
             Self::Whole => bytes,
             Self::Crop { side } => {
                 let size = short_side_to(side, picture.size);
                 if size.width.max(size.height) > LONGEST_SIDE {
-                    return Err(unusable());
+                    return Err(LocalizerError::Picture { width, height, bytes: picture.rgb.len() });
                 }
                 let resized = pil::resize(&bytes, size.width as usize, size.height as usize, Filter::Bicubic);
                 resized.cropped(crop_offset(size.width, side), crop_offset(size.height, side), side)

@@ -1,11 +1,13 @@
-//! AVOL-net and its relatives, Attention10k, SSPL, DMC and DSOL.
+//! AVOL-net and its relatives, HearTheFlow, Attention10k, SSPL, DMC, DSOL and CoarseToFine.
 
+use sonolens::heatmap::{Kernel, resample};
 use sonolens::localizers::avol::Correspondence;
-use sonolens::localizers::{FrameInput, Query, WindowRule, registry};
+use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, optical_flow, registry};
+use sonolens::media::Picture;
 use sonolens::signal::AudioWindow;
 
-use super::{answer, benchmark_answer, case, weights_of};
-use crate::support::fill_rule::{stream, wave};
+use super::{answer, benchmark_answer, case, every, stretched_map, weights_of};
+use crate::support::fill_rule::{image, stream, wave};
 use crate::support::golden::Golden;
 
 /// One case out of an array of several.
@@ -13,6 +15,17 @@ fn item(golden: &Golden, key: &str, index: usize, count: usize) -> Vec<f64> {
     let all = golden.floats(key);
     let length = all.len() / count;
     all[index * length..(index + 1) * length].to_vec()
+}
+
+/// The picture moved by so many pixels, around its edges.
+fn rolled(picture: &Picture, right: usize, down: usize) -> Picture {
+    let (width, height) = (picture.size.width as usize, picture.size.height as usize);
+    let source = |row: usize, column: usize| {
+        let from = (row + height - down) % height * width + (column + width - right) % width;
+        [picture.rgb[3 * from], picture.rgb[3 * from + 1], picture.rgb[3 * from + 2]]
+    };
+    let rgb = (0..width * height).flat_map(|index| source(index / width, index % width)).collect();
+    Picture { size: picture.size, rgb }
 }
 
 fn assert_close(values: &[f32], expected: &[f64], tolerance: f64, what: &str) {
@@ -48,6 +61,51 @@ fn ave_and_l3_say_whether_picture_and_sound_belong_together() {
         golden.check(&format!("{name}.ave.out"), &ave.logits(&picture, &sound, window).unwrap(), 1e-4);
         golden.check(&format!("{name}.l3.out"), &l3.logits(&picture, &sound, window).unwrap(), 1e-4);
     }
+}
+
+#[test]
+fn optical_flow_is_opencvs() {
+    let golden = Golden::open("extra_heartheflow.npz");
+    let picture = image(173, 96, 72);
+    let flow = optical_flow::between(&picture, &rolled(&picture, 2, 1));
+    let places = (0..72).step_by(4).flat_map(|row| (0..96).step_by(4).map(move |column| 96 * row + column));
+    let pairs: Vec<f32> = places.flat_map(|index| [flow.right.values[index], flow.down.values[index]]).collect();
+    golden.check("farneback_96x72_every4", &pairs, 1e-4);
+}
+
+#[test]
+fn hear_the_flow_attends_to_what_moves() {
+    let golden = Golden::open("extra_heartheflow.npz");
+    let weights = weights_of(&["heartheflow"]);
+    let localizer = registry::variants::hear_the_flow(&weights).unwrap();
+    let picture = image(101, 320, 240);
+    // The golden motion: single channels of two other pictures, a sixteenth of their values.
+    let (right, down) = (image(171, 320, 240), image(172, 320, 240));
+    let pixels = right.rgb.chunks_exact(3).zip(down.rgb.chunks_exact(3));
+    let motion = pixels.flat_map(|(right, down)| [right[0] >> 4, down[1] >> 4, 0]).collect();
+    let motion = Picture { size: picture.size, rgb: motion };
+    let features = localizer.encode_with_motion(&picture, &motion).unwrap();
+    let sound = wave(105, 22_050, 220_500, 1);
+    let window = localizer.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
+    let embedding = localizer.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+    golden.check("audio_emb", embedding.parts.get("sound").unwrap().values(), 1e-5);
+    let heatmap = localizer.join(&features, &embedding).unwrap();
+    golden.check("heat_raw", heatmap.values.values(), 1e-5);
+    golden.check("heat224.grid4", &every(4, &stretched_map(&heatmap, "heartheflow")), 1e-3);
+}
+
+#[test]
+fn hear_the_flow_sees_motion_in_two_frames() {
+    let localizer = registry::build("hear-the-flow", &weights_of(&["heartheflow"])).unwrap();
+    assert!(localizer.info().needs_next_frame);
+    let picture = image(173, 96, 72);
+    let next = rolled(&picture, 2, 1);
+    let features = |next: Option<&Picture>| {
+        let frame = FrameInput { picture: &picture, next, index: 0, clip: "" };
+        localizer.encode_image(&frame).unwrap().parts.get("features").unwrap().values().to_vec()
+    };
+    assert_eq!(features(Some(&picture)), features(None), "a frame that stays the same has no motion");
+    assert_ne!(features(Some(&next)), features(None));
 }
 
 #[test]
@@ -107,4 +165,25 @@ fn dsol_stage_one() {
         assert_close(heatmap.values.values(), &item(&golden, "s1.map", index, 2), 1e-5, "s1.map");
         assert_close(&[heatmap.confidence.unwrap()], &item(&golden, "s1.out", index, 2), 1e-5, "s1.out");
     }
+}
+
+#[test]
+fn coarse_to_fine_mixes_the_classes_that_it_hears() {
+    let golden = Golden::open("extra_coarsetofine.npz");
+    let localizer = registry::build("coarse-to-fine", &weights_of(&["coarsetofine"])).unwrap();
+    let (picture, sound) = (image(101, 320, 240), wave(105, 22_050, 110_250, 1));
+    let features = localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0, clip: "" }).unwrap();
+    let window = localizer.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
+    let embedding = localizer.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+    golden.check("prob", embedding.parts.get("probabilities").unwrap().values(), 1e-5);
+    let classes = embedding.parts.get("classes").unwrap().values();
+    let by_channel: Vec<f32> =
+        (0..128).flat_map(|channel| (0..7).map(move |class| classes[128 * class + channel])).collect();
+    golden.check("fine_a", &by_channel, 1e-4);
+    let heatmap = localizer.join(&features, &embedding).unwrap();
+    let large = resample(&heatmap.values, Kernel::CvBilinear, 256, 256);
+    let peak = large.range().1;
+    let places = (0..256).step_by(8).flat_map(|row| (0..256).step_by(8).map(move |column| (row, column)));
+    let shown: Vec<f32> = places.map(|(row, column)| large.get(row, column).unwrap() / peak).collect();
+    golden.check("loc256.grid8", &shown, 1e-4);
 }
