@@ -2,6 +2,8 @@
 //! rules were timed (one core of another run) as the yardstick where it is known.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+mod report;
+
 use std::hint::black_box;
 use std::time::Instant;
 
@@ -60,7 +62,12 @@ fn main() {
             }
         });
         match python {
-            Some(python) => println!("  {id:20} {rate:>10.0} /s   {:>6.0} x the authors' Python", rate / python),
+            Some(python) => {
+                println!("  {id:20} {rate:>10.0} /s   {:>6.0} x the authors' Python", rate / python);
+                let ours = format!("{rate:.0} /s");
+                let peer = format!("the authors' Python (timed in another run), {python:.0} /s");
+                report::row(&format!("maps to cIoU, {id}, 1 core"), &ours, &peer, &format!("{:.0} ×", rate / python));
+            }
             None => println!("  {id:20} {rate:>10.0} /s"),
         }
     }

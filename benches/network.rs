@@ -5,11 +5,14 @@
 //! What is compared is the median of all repeats, and the ratio to ours.
 #![allow(clippy::print_stdout, clippy::print_stderr, clippy::unwrap_used, clippy::expect_used)]
 
+mod random_weights;
+mod report;
+
 use std::collections::BTreeMap;
 use std::process::Command;
 use std::time::Instant;
 
-use candle_core::{Device, Tensor};
+use random_weights::{insert_resnet18, noise, vector, weight};
 use sonolens::network::{Level, ResNet18, ResNet18Config, StateDict, VisionTransformer, with_threads};
 
 const REPEATS: usize = 8;
@@ -47,6 +50,10 @@ fn main() {
         let (median_ms, least) = summary(values);
         let ratio = median_ms / summary(ours).0;
         println!("{name:28} {who:12} median {median_ms:8.2} ms  minimum {least:8.2} ms  {ratio:5.2} × ours");
+        if *who != "sonolens" {
+            let ours = format!("{:.1} ms", summary(ours).0);
+            report::row(name, &ours, &format!("{who}, {median_ms:.1} ms"), &format!("{ratio:.2} ×"));
+        }
     }
 }
 
@@ -73,41 +80,9 @@ fn networks() -> Vec<(&'static str, Run)> {
     networks
 }
 
-fn noise(shape: &[usize]) -> Tensor {
-    Tensor::randn(0f32, 1.0, shape, &Device::Cpu).expect("random values")
-}
-
-/// Weights of a variance that keeps activations in range.
-fn weight(shape: &[usize]) -> Tensor {
-    let fan_in: usize = shape[1..].iter().product();
-    (noise(shape) * (2.0 / fan_in as f64).sqrt()).expect("random weights")
-}
-
-fn vector(value: f32, length: usize) -> Tensor {
-    Tensor::full(value, length, &Device::Cpu).expect("a vector")
-}
-
 fn resnet_weights(channels: usize) -> StateDict {
     let mut weights = StateDict::new();
-    let mut conv = |conv: &str, norm: &str, shape: &[usize]| {
-        weights.insert(format!("{conv}.weight"), weight(shape));
-        for (key, value) in [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)] {
-            weights.insert(format!("{norm}.{key}"), vector(value, shape[0]));
-        }
-    };
-    conv("conv1", "bn1", &[64, channels, 7, 7]);
-    let mut into = 64;
-    for (stage, out) in [(1, 64), (2, 128), (3, 256), (4, 512)] {
-        for block in 0..2 {
-            let at = format!("layer{stage}.{block}");
-            conv(&format!("{at}.conv1"), &format!("{at}.bn1"), &[out, into, 3, 3]);
-            conv(&format!("{at}.conv2"), &format!("{at}.bn2"), &[out, out, 3, 3]);
-            if into != out {
-                conv(&format!("{at}.downsample.0"), &format!("{at}.downsample.1"), &[out, into, 1, 1]);
-            }
-            into = out;
-        }
-    }
+    insert_resnet18(&mut weights, "", "conv1", channels);
     weights
 }
 
