@@ -175,7 +175,7 @@ impl Pair {
         if self.missed > 0 {
             println!("  {peer_name} showed another frame in {} of {}", self.missed, self.peer.len());
         }
-        report::row(what, &ms(ours), &format!("{peer_name}, {}", ms(peer)), &format!("{:.2} ×", peer / ours));
+        report::row(what, ours, peer_name, peer);
     }
 }
 
@@ -183,8 +183,4 @@ fn share_ms(times: &[Duration], share: usize) -> f64 {
     let mut sorted = times.to_vec();
     sorted.sort();
     sorted[(sorted.len() - 1) * share / 100].as_secs_f64() * 1e3
-}
-
-fn ms(value: f64) -> String {
-    if value < 1.0 { format!("{value:.3} ms") } else { format!("{value:.1} ms") }
 }

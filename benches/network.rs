@@ -51,8 +51,7 @@ fn main() {
         let ratio = median_ms / summary(ours).0;
         println!("{name:28} {who:12} median {median_ms:8.2} ms  minimum {least:8.2} ms  {ratio:5.2} × ours");
         if *who != "sonolens" {
-            let ours = format!("{:.1} ms", summary(ours).0);
-            report::row(name, &ours, &format!("{who}, {median_ms:.1} ms"), &format!("{ratio:.2} ×"));
+            report::row(name, summary(ours).0, who, median_ms);
         }
     }
 }

@@ -151,11 +151,7 @@ fn main() {
     println!("    of it resampling to 16 kHz      {resampling_ms:9.3} ms");
     println!("  a new sound, workers busy         {busy_ms:9.3} ms");
     println!("  a sound shown before              {known_ms:9.3} ms");
-    let peer = format!("first look, image encoded too, {first_look_ms:.0} ms");
-    let row = |what: &str, ours_ms: f64| {
-        let ours = if ours_ms < 1.0 { format!("{ours_ms:.3} ms") } else { format!("{ours_ms:.0} ms") };
-        report::row(what, &ours, &peer, &format!("{:.1} ×", first_look_ms / ours_ms));
-    };
+    let row = |what: &str, ours_ms: f64| report::row(what, ours_ms, "first look (image encoded too)", first_look_ms);
     row("new sound to new heatmaps, LVS and EZ-VSL", new_ms);
     row("the same while other frames are localized", busy_ms);
     row("swap to a sound shown before", known_ms);
