@@ -31,8 +31,6 @@ pub struct OpenClip {
     pub material: Option<Arc<Material>>,
     /// Presented size of the frames; nothing for a sound alone.
     pub frame_size: Option<Size>,
-    /// Width over height of a pixel.
-    pub pixel_aspect: f64,
     pub duration_secs: f64,
     /// What is worth knowing about the file.
     pub notes: Vec<String>,
@@ -122,11 +120,6 @@ impl OpenClip {
         let Opened { clip, media, table, server, material, sound_file } = opened;
         let video = media.as_ref().and_then(Media::video);
         let frame_size = video.map(|video| video.presented_size);
-        let pixel_aspect = video.map_or(1.0, |video| {
-            let (width, height) = video.sample_aspect;
-            let aspect = f64::from(width.max(1)) / f64::from(height.max(1));
-            if video.orientation.swaps_sides() { 1.0 / aspect } else { aspect }
-        });
         let still = media.as_ref().is_some_and(Media::is_still);
         let moving = table.as_ref().filter(|table| !still && !table.is_empty());
         let duration_secs = moving.map_or(0.0, |table| table.end_secs());
@@ -152,7 +145,6 @@ impl OpenClip {
             server,
             material,
             frame_size,
-            pixel_aspect,
             duration_secs,
             notes,
             own_sound,

@@ -49,14 +49,13 @@ impl StagePanel {
         };
         let shown =
             open.server.as_ref().and_then(|server| server.get(open.frame).or_else(|| server.nearest(open.frame)));
-        let display_size = display_size(frame_size, open.pixel_aspect);
         let tiles = tiles(state, rect);
         for tile in &tiles {
-            tile_ui(ui, state, tile, display_size, shown.as_ref(), colors);
+            tile_ui(ui, state, tile, frame_size, shown.as_ref(), colors);
         }
         badges_ui(ui, rect, state, shown.as_deref(), colors);
         if let Some(tile) = tiles.first() {
-            let letterbox = letterbox(state, display_size, tile.picture);
+            let letterbox = letterbox(state, frame_size, tile.picture);
             self.frame_rect = Some(egui_rect(&letterbox.panel_rect));
             self.pointer_ui(ui, state, &response, letterbox, commands);
         }
@@ -105,18 +104,10 @@ impl StagePanel {
     }
 }
 
-/// The size to letterbox by: square pixels.
-fn display_size(frame: Size, pixel_aspect: f64) -> Size {
-    if (pixel_aspect - 1.0).abs() < 1e-6 {
-        return frame;
-    }
-    Size::new((f64::from(frame.width) * pixel_aspect).round().max(1.0) as u32, frame.height)
-}
-
-fn letterbox(state: &AppState, display_size: Size, panel: egui::Rect) -> Letterbox {
+fn letterbox(state: &AppState, frame_size: Size, panel: egui::Rect) -> Letterbox {
     let panel =
         Rect::new(f64::from(panel.left()), f64::from(panel.top()), f64::from(panel.right()), f64::from(panel.bottom()));
-    let fit = Letterbox::fit(display_size, panel);
+    let fit = Letterbox::fit(frame_size, panel);
     if state.view.zoom <= 1.0 {
         return fit;
     }
@@ -239,8 +230,8 @@ fn tile_width(rect: egui::Rect, count: usize, columns: usize, aspect: f32) -> f3
     width.min(height * aspect)
 }
 
-fn tile_ui(ui: &Ui, state: &AppState, tile: &Tile, display_size: Size, shown: Option<&Arc<Frame>>, colors: &Palette) {
-    let letterbox = letterbox(state, display_size, tile.picture);
+fn tile_ui(ui: &Ui, state: &AppState, tile: &Tile, frame_size: Size, shown: Option<&Arc<Frame>>, colors: &Palette) {
+    let letterbox = letterbox(state, frame_size, tile.picture);
     let frame_rect = egui_rect(&letterbox.panel_rect);
     let clip = tile.picture.intersect(ui.clip_rect());
     let alone = tile.models.len() == 1;

@@ -91,7 +91,9 @@ pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
             LocalizerError::WrongWeights { message } => LocalizerError::Weights { paths: weights.to_vec(), message },
             other => other,
         }),
-        Status::NoPublicCode | Status::NotYet => build(id, &StateDict::new()),
+        Status::NoPublicCode | Status::NotYet => {
+            Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() })
+        }
     }
 }
 
@@ -191,7 +193,13 @@ static SYSTEMS: [System; 26] = [
         Status::NeedsFiles("weights needed: a checkpoint of the alignment graph"),
         "Senocak, Ryu, Kim, Kweon: Learning Sound Localization Better from Semantically Similar Samples, ICASSP 2022",
     ),
-    system(2, "ez-vsl", "EZ-VSL", Status::NotYet, "Mo, Morgado: Localizing Visual Sounds the Easy Way, ECCV 2022"),
+    system(
+        2,
+        "ez-vsl",
+        "EZ-VSL",
+        Status::NeedsFiles("weights needed: the authors' best.pth"),
+        "Mo, Morgado: Localizing Visual Sounds the Easy Way, ECCV 2022",
+    ),
     system(
         3,
         "ez-vsl-ogl",
@@ -361,6 +369,16 @@ mod tests {
         for (index, system) in systems().iter().enumerate() {
             assert_eq!(find(system.id), Some(system));
             assert_eq!(system.color_slot, index, "{}", system.id);
+        }
+    }
+
+    #[test]
+    fn a_row_says_not_yet_exactly_where_nothing_can_be_built() {
+        for system in systems().iter().filter(|system| system.id != "precomputed") {
+            let built = build(system.id, &StateDict::new());
+            let unavailable = matches!(built, Err(LocalizerError::NotAvailable { .. }));
+            let row = matches!(system.status, Status::NotYet | Status::NoPublicCode);
+            assert_eq!(unavailable, row, "{}", system.id);
         }
     }
 
