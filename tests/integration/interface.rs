@@ -204,3 +204,21 @@ fn the_window_looks_as_it_did() {
         snapshots.add(window.harness.try_snapshot(name));
     }
 }
+
+#[test]
+fn a_window_at_rest_does_not_repaint() {
+    let mut window = Window::open([900.0, 560.0], ThemeChoice::Dark);
+    window.harness.input_mut().focused = false;
+    let started = Instant::now();
+    // Notices fade and the last jobs end; then nothing asks for another pass.
+    loop {
+        window.harness.step();
+        let output = &window.harness.output().viewport_output;
+        let delay = output.values().map(|viewport| viewport.repaint_delay).min().unwrap_or(Duration::MAX);
+        if delay > Duration::from_secs(5) {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(60), "the window asks to be painted again in {delay:?}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
