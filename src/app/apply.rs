@@ -202,6 +202,8 @@ impl App {
         let secs = secs.clamp(0.0, open.duration_secs);
         self.state.player.seek(secs);
         self.state.player.scrub_snippet(secs);
+        // The next command of the same pass starts from here.
+        self.update_clock();
     }
 
     /// Stops at exactly this frame: at its own presentation time.
@@ -211,6 +213,8 @@ impl App {
         self.state.player.pause();
         self.state.player.seek(secs);
         self.state.player.scrub_snippet(secs);
+        // The next command of the same pass starts from here.
+        self.update_clock();
     }
 
     /// J and L: each press in the same direction doubles the speed.

@@ -315,6 +315,16 @@ pub fn info_by_name(name: &str) -> Option<&'static CommandInfo> {
     COMMANDS.iter().find(|info| info.name == name)
 }
 
+/// The row of the command that a key press means. Shift that a shortcut does not ask for is ignored, since some
+/// keyboards need it to reach the key; so the shortcut that asks for it comes first.
+pub fn info_by_keys(key: Key, modifiers: Modifiers) -> Option<&'static CommandInfo> {
+    let fits =
+        |shortcut: &KeyboardShortcut| shortcut.logical_key == key && modifiers.matches_logically(shortcut.modifiers);
+    let fitting =
+        COMMANDS.iter().flat_map(|info| info.keys.iter().filter(|keys| fits(keys)).map(move |keys| (info, keys)));
+    fitting.max_by_key(|(_, keys)| keys.modifiers.shift).map(|(info, _)| info)
+}
+
 /// The keys of a command that takes no arguments, as text for menus and tooltips.
 pub fn keys_text(name: &str) -> String {
     info_by_name(name).and_then(|info| info.keys.first()).map(shortcut_text).unwrap_or_default()
@@ -362,6 +372,19 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_most_exact_shortcut_is_meant() {
+        let name = |key, modifiers| info_by_keys(key, modifiers).map(|info| info.name);
+        let ctrl = Modifiers { ctrl: true, command: true, ..Modifiers::NONE };
+        assert_eq!(name(Key::ArrowRight, Modifiers::NONE), Some("frame-next"));
+        assert_eq!(name(Key::ArrowRight, Modifiers::SHIFT), Some("second-forward"));
+        assert_eq!(name(Key::O, ctrl), Some("open"));
+        assert_eq!(name(Key::O, ctrl | Modifiers::SHIFT), Some("open-folder"));
+        assert_eq!(name(Key::O, Modifiers::NONE), Some("loop-to"));
+        assert_eq!(name(Key::Plus, Modifiers::SHIFT), Some("zoom-in"), "as where + lies above =");
+        assert_eq!(name(Key::ArrowRight, ctrl), None);
     }
 
     #[test]

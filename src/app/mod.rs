@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use egui::Key;
 
-pub use command::{COMMANDS, Command, CommandInfo, StageView, info_by_name};
+pub use command::{COMMANDS, Command, CommandInfo, StageView, info_by_keys, info_by_name};
 pub use dialogs::Dialog;
 pub use ipc::IpcError;
 pub use settings::{Settings, SettingsError};
@@ -265,7 +265,8 @@ impl App {
         commands
     }
 
-    /// The commands whose keys were pressed in this pass.
+    /// The commands whose keys were pressed in this pass, in their order and as often as they were: a slow pass may
+    /// bring several.
     fn pressed(&self, context: &egui::Context) -> Vec<Command> {
         if self.palette.is_some() {
             return Vec::new();
@@ -273,19 +274,18 @@ impl App {
         let typing = context.egui_wants_keyboard_input();
         let mut commands = Vec::new();
         context.input_mut(|input| {
-            for info in COMMANDS {
-                for shortcut in info.keys {
-                    let plain = !shortcut.modifiers.command && !shortcut.modifiers.ctrl;
-                    if (typing && plain) || !input.consume_shortcut(shortcut) {
-                        continue;
-                    }
-                    commands.extend(info.make(&[]));
-                }
-            }
+            input.events.retain(|event| {
+                let egui::Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
+                let plain = !modifiers.command && !modifiers.ctrl;
+                let command = info_by_keys(*key, *modifiers).filter(|_| !(typing && plain)).and_then(|i| i.make(&[]));
+                let kept = command.is_none();
+                commands.extend(command);
+                kept
+            });
             if !typing && input.modifiers.is_none() && input.key_pressed(Key::A) {
                 commands.push(Command::HoldOwnSound(true));
             }
-            if input.key_released(Key::A) || !input.focused {
+            if input.key_released(Key::A) || (self.state.holding_own && !input.focused) {
                 commands.push(Command::HoldOwnSound(false));
             }
         });

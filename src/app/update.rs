@@ -363,7 +363,8 @@ impl App {
         }
     }
 
-    fn update_clock(&mut self) {
+    /// Takes over where the player stands: the frame on screen is the one of that time.
+    pub(super) fn update_clock(&mut self) {
         let state = &mut self.state;
         state.playback = state.player.state();
         for notice in state.playback.notices.iter().skip(state.playback_notices) {

@@ -144,6 +144,10 @@ pub fn open(path: &Path) -> Result<Dataset, DatasetError> {
         FileKind::Video => single(path, ClipMedia::Video(path.to_owned())),
         FileKind::Image => single(path, ClipMedia::StillAndSound { image: path.to_owned(), sound: sound_beside(path) }),
         FileKind::Sound => single(path, ClipMedia::Sound(path.to_owned())),
+        // Any text could be a list of clips; one that bears a video's name is a damaged download rather.
+        FileKind::Text if matches!(FileKind::of_name(path), FileKind::Video | FileKind::Image | FileKind::Sound) => {
+            Err(DatasetError::unrecognized(path, "text, though its name is that of a video, a picture or a sound"))
+        }
         FileKind::Json | FileKind::Xml | FileKind::Text | FileKind::Numpy => open_annotations(path),
         FileKind::Empty => Err(DatasetError::malformed(path, None, "the file is empty")),
         FileKind::Sqlite => {
