@@ -102,7 +102,7 @@ fn added(addition: &Addition, stored: Option<&StoredModel>) -> (Value, String) {
     let mut text = format!("system     {}\n", addition.system);
     for file in &addition.files {
         let source = &file.source;
-        text += &format!("file       {} ({})\n", source.path.display(), source.container.name());
+        text += &format!("file       {} ({})\n", source.path.display(), source.container);
         text += &format!("  holds    {}: all {} tensors fit\n", file.layout.name, file.comparison.needed);
         if !source.level.is_empty() {
             text += &format!("  under    {}\n", source.level.join(" / "));
@@ -130,7 +130,7 @@ fn file_as_json(file: &Checked) -> Value {
     let notes: serde_json::Map<String, Value> =
         source.notes.iter().map(|(key, note)| (key.clone(), json!(note))).collect();
     json!({
-        "file": source.path, "container": source.container.name(), "layout": file.layout.id,
+        "file": source.path, "container": source.container, "layout": file.layout.id,
         "level": source.level, "stripped": source.stripped, "tensors": file.comparison.needed,
         "too_much": file.comparison.extra, "notes": notes,
     })

@@ -9,7 +9,7 @@ use super::baselines::Baseline;
 use super::clip::ClipTransformer;
 use super::coarse_to_fine::CoarseToFine;
 use super::dmc::Dmc;
-use super::dsol::Dsol;
+use super::dsol::{self, Dsol};
 use super::ez_vsl::EzVsl;
 use super::hear_the_flow::HearTheFlow;
 use super::lvs::Lvs;
@@ -19,6 +19,7 @@ use super::slavc::{Branch, Slavc};
 use super::ssl_tie::SslTie;
 use super::sspl::Sspl;
 use super::{Localizer, LocalizerError, Result};
+use crate::network::arrays::ArrayError;
 use crate::network::{BatchNorm, StateDict, checkpoint};
 
 /// A row of the registry.
@@ -87,7 +88,7 @@ pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
         Status::NeedsFiles(needed) if weights.is_empty() => {
             Err(LocalizerError::WeightFiles { id: system.id, needed, given: 0 })
         }
-        Status::NeedsFiles(_) => build(id, &read_together(weights)?).map_err(|error| match error {
+        Status::NeedsFiles(_) => build(id, &read_together(system, weights)?).map_err(|error| match error {
             LocalizerError::WrongWeights { message } => LocalizerError::Weights { paths: weights.to_vec(), message },
             other => other,
         }),
@@ -155,10 +156,16 @@ pub mod variants {
 }
 
 /// The weights of all files in one dict.
-fn read_together(files: &[PathBuf]) -> Result<StateDict> {
+fn read_together(system: &System, files: &[PathBuf]) -> Result<StateDict> {
     let mut together = StateDict::new();
     for file in files {
-        for (key, tensor) in checkpoint::read(file)?.state_dict()? {
+        let weights = if system.id == "dsol" && dsol::is_dictionary(file) {
+            let refused = |error: ArrayError| LocalizerError::WrongWeights { message: error.to_string() };
+            dsol::read_dictionary(file).map_err(refused)?
+        } else {
+            checkpoint::read(file)?.state_dict()?
+        };
+        for (key, tensor) in weights {
             if together.insert(key.clone(), tensor).is_some() {
                 let message = format!("two of the files hold {key}; give each file once");
                 return Err(LocalizerError::Weights { paths: files.to_vec(), message });
@@ -317,7 +324,7 @@ static SYSTEMS: [System; 26] = [
         18,
         "dsol",
         "DSOL",
-        Status::NeedsFiles("weights needed: a checkpoint of stage one"),
+        Status::NeedsFiles("weights needed: a checkpoint of stage one, or one of stage two and its dictionary (.npy)"),
         "Hu, Qian, Jiang, Tan, Wen, Ding, Lin, Dou: Discriminative Sounding Objects Localization via Self-supervised \
          Audiovisual Matching, NeurIPS 2020",
     ),

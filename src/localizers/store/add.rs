@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use crate::localizers::registry;
+use crate::localizers::{dsol, registry};
 use crate::network::StateDict;
-use crate::network::checkpoint::{self, Container};
+use crate::network::arrays::ArrayError;
+use crate::network::checkpoint;
 
 use super::StoreError;
 use super::card::{ModelCard, WeightFile};
@@ -36,7 +37,8 @@ pub struct Checked {
 #[derive(Clone, Debug)]
 pub struct Source {
     pub path: PathBuf,
-    pub container: Container,
+    /// What kind of file it is, on screen.
+    pub container: &'static str,
     /// Keys that led to the weights, and prefixes that were stripped.
     pub level: Vec<String>,
     pub stripped: Vec<String>,
@@ -103,9 +105,7 @@ pub fn examine(paths: &[PathBuf], system: Option<&str>) -> Result<Addition, Stor
 
 /// Reads one file as the layout among `wanted` that it comes closest to, or as any.
 fn check_file(path: &Path, wanted: Option<&[&'static Layout]>) -> Result<Checked, StoreError> {
-    let checkpoint = checkpoint::read(path)?;
-    let weights = checkpoint.weights()?;
-    let state = checkpoint.state_dict()?;
+    let (state, source) = read_file(path)?;
     let found = shapes_of(&state);
     let (layout, comparison) = match wanted {
         None => {
@@ -119,14 +119,33 @@ fn check_file(path: &Path, wanted: Option<&[&'static Layout]>) -> Result<Checked
         }
     };
     comparison.check().map_err(|error| StoreError::Unfit { path: path.to_owned(), layout: layout.name, error })?;
+    Ok(Checked { source, layout, comparison, state })
+}
+
+/// Reads a checkpoint, or an array file as the dictionary of DSOL, the only weights that are published as one.
+fn read_file(path: &Path) -> Result<(StateDict, Source), StoreError> {
+    if dsol::is_dictionary(path) {
+        let damaged =
+            |error: ArrayError| StoreError::Damaged { path: path.to_owned(), problem: error.problem.to_string() };
+        let source = Source {
+            path: path.to_owned(),
+            container: "numpy array",
+            level: Vec::new(),
+            stripped: Vec::new(),
+            notes: Vec::new(),
+        };
+        return Ok((dsol::read_dictionary(path).map_err(damaged)?, source));
+    }
+    let checkpoint = checkpoint::read(path)?;
+    let weights = checkpoint.weights()?;
     let source = Source {
         path: path.to_owned(),
-        container: checkpoint.container(),
+        container: checkpoint.container().name(),
         level: weights.level,
         stripped: weights.stripped,
         notes: checkpoint.notes(),
     };
-    Ok(Checked { source, layout, comparison, state })
+    Ok((checkpoint.state_dict()?, source))
 }
 
 /// Stores a model on the shelf under `name` (else under its system's id). Only what its networks use is kept. The

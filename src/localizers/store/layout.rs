@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::localizers::dsol::DICTIONARY;
 use crate::network::{Misshapen, WeightError};
 
 /// Shapes by key, of a file or of a network.
@@ -96,7 +97,7 @@ pub fn find(id: &str) -> Option<&'static Layout> {
     LAYOUTS.iter().find(|layout| layout.id == id)
 }
 
-static LAYOUTS: [Layout; 19] = [
+static LAYOUTS: [Layout; 20] = [
     layout("avenet", "two-stream ResNet-18 of LVS", &["lvs", "alignment", "hardpos", "alignment-ogl"], avenet),
     layout("ssl-tie", "SSL-TIE", &["ssl-tie"], ssl_tie),
     layout("ez-vsl", "EZ-VSL", &["ez-vsl", "fnac", "ez-vsl-ogl"], ez_vsl),
@@ -113,6 +114,7 @@ static LAYOUTS: [Layout; 19] = [
     layout("sspl-sound", "SSPL, sound side", &["sspl"], sspl_sound),
     layout("sspl-pcm", "SSPL, predictive coding module", &["sspl"], sspl_pcm),
     layout("dsol", "DSOL, first or second stage", &["dsol"], dsol),
+    layout("dsol-dictionary", "DSOL, dictionary of categories", &["dsol"], dsol_dictionary),
     layout("dmc", "DMC, simplified", &["dmc"], dmc),
     layout("coarse-to-fine", "CoarseToFine", &["coarse-to-fine"], coarse_to_fine),
     layout(
@@ -474,6 +476,12 @@ fn dsol(plan: &mut Plan<'_>) {
     if plan.has_below("conv_av.bias") {
         plan.add("conv_av.bias", &[1]);
     }
+}
+
+fn dsol_dictionary(plan: &mut Plan<'_>) {
+    let categories = plan.dimension(DICTIONARY, 0, 11);
+    let channels = plan.dimension(DICTIONARY, 1, 512);
+    plan.add(DICTIONARY, &[categories, channels]);
 }
 
 fn dmc(plan: &mut Plan<'_>) {

@@ -93,7 +93,7 @@ static NEEDS: [Needs; 20] = [
     of("attention10k", &["attention10k"]),
     Needs { system: "sspl", required: &["sspl-frame", "sspl-sound"], optional: &["sspl-pcm"] },
     of("dmc", &["dmc"]),
-    of("dsol", &["dsol"]),
+    Needs { system: "dsol", required: &["dsol"], optional: &["dsol-dictionary"] },
     of("coarse-to-fine", &["coarse-to-fine"]),
 ];
 

@@ -1,9 +1,14 @@
 //! AVOL-net and its relatives, HearTheFlow, Attention10k, SSPL, DMC, DSOL and CoarseToFine.
 
+use std::collections::HashMap;
+
+use candle_core::{DType, Device, Tensor};
 use sonolens::heatmap::{Kernel, resample};
 use sonolens::localizers::avol::Correspondence;
+use sonolens::localizers::store::{self, Shelf};
 use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, optical_flow, registry};
 use sonolens::media::Picture;
+use sonolens::network::arrays::{Array, write_npy};
 use sonolens::signal::AudioWindow;
 
 use super::{answer, benchmark_answer, case, every, stretched_map, weights_of};
@@ -165,6 +170,56 @@ fn dsol_stage_one() {
         assert_close(heatmap.values.values(), &item(&golden, "s1.map", index, 2), 1e-5, "s1.map");
         assert_close(&[heatmap.confidence.unwrap()], &item(&golden, "s1.out", index, 2), 1e-5, "s1.out");
     }
+}
+
+#[test]
+fn dsol_stage_two_shows_the_category_that_is_heard_most() {
+    let golden = Golden::open("extra_dsol.npz");
+    let folder = tempfile::tempdir().unwrap();
+    let files = [folder.path().join("stage_two.safetensors"), folder.path().join("obj_features.npy")];
+    let weights = weights_of(&["dsol_stage2"]);
+    let tensors: HashMap<&str, Tensor> = weights.iter().map(|(key, tensor)| (key, tensor.clone())).collect();
+    candle_core::safetensors::save(&tensors, &files[0]).unwrap();
+    let dictionary: Vec<f64> = stream("dsol-objrep:101", 11 * 512).into_iter().map(f64::abs).collect();
+    let dictionary = Array::new([11, 512], dictionary).unwrap();
+    write_npy(&mut std::fs::File::create(&files[1]).unwrap(), &dictionary).unwrap();
+
+    let sound_map = registry::build("dsol", &weights).unwrap();
+    let localizer = registry::open("dsol", &files).unwrap();
+    let sound = case("a").1;
+    let window = localizer.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
+    let embedding = localizer.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+    let categories = embedding.parts.get("categories").unwrap().values();
+    assert_close(categories, &item(&golden, "s1.a_logits", 0, 2), 1e-3, "a_logits");
+    let loudest = (0..11).max_by(|&a, &b| categories[a].total_cmp(&categories[b])).unwrap();
+    for (index, name) in ["a", "b"].into_iter().enumerate() {
+        let (picture, _) = case(name);
+        let sounding = answer(sound_map.as_ref(), &picture, &sound, window).values;
+        assert_close(sounding.values(), &item(&golden, "s2.map", index, 2), 1e-5, "s2.map");
+        let features =
+            localizer.encode_image(&FrameInput { picture: &picture, next: None, index: 0, clip: "" }).unwrap();
+        let seen = features.parts.get("objects").unwrap().values().chunks_exact(14 * 14);
+        let mask: Vec<f32> =
+            seen.flat_map(|seen| seen.iter().zip(sounding.values()).map(|(seen, sounds)| seen * sounds)).collect();
+        assert_close(&mask, &item(&golden, "s2.obj_mask", index, 2), 2e-3, "s2.obj_mask");
+        let heatmap = localizer.join(&features, &embedding).unwrap();
+        let shares = item(&golden, "s2.softmax3", index, 2);
+        assert_close(heatmap.values.values(), &shares[14 * 14 * loudest..][..14 * 14], 1e-3, "s2.softmax3");
+    }
+
+    let shelf = Shelf::at(folder.path().join("models"));
+    let addition = store::examine(&files, None).unwrap();
+    assert_eq!((addition.system, addition.files[1].layout.id), ("dsol", "dsol-dictionary"));
+    store::add(&addition, &shelf, None).unwrap();
+    let stored = store::open_spec("dsol", &shelf).unwrap();
+    assert_eq!(stored.encode_query(&Query::Sound { sound: &sound, window }).unwrap(), embedding);
+}
+
+#[test]
+fn a_dictionary_goes_with_stage_two_only() {
+    let mut weights = weights_of(&["dsol_stage1"]);
+    weights.insert("obj_rep", Tensor::zeros((11, 512), DType::F32, &Device::Cpu).unwrap());
+    assert!(registry::build("dsol", &weights).err().unwrap().to_string().contains("stage two"));
 }
 
 #[test]
