@@ -41,9 +41,9 @@ impl HearTheFlow {
             needs_next_frame: true,
             query_matters: true,
             remark: Some(
-                "Motion is Farnebäck's optical flow to the next frame (within 0.0001 pixels of OpenCV's), kept as whole \
-                 pixels to the right and down as the authors keep it; their pictures of it went through JPEG, these do \
-                 not, so a motion can differ by a pixel or two near edges of motion",
+                "Motion is Farnebäck's optical flow to the next frame (held to OpenCV's values), kept as whole pixels \
+                 to the right and down as the authors keep it; their pictures of it went through JPEG, these do not: \
+                 on moving rectangles OpenCV's JPEG changed one pixel in a hundred, by one",
             ),
         };
         let side = |prefix: &str| ResNet18::new(&weights.under(prefix), &ResNet18Config::default());
