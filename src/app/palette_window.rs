@@ -69,7 +69,10 @@ impl PaletteWindow {
             if edit.changed() {
                 self.selected = 0;
             }
-            edit.request_focus();
+            // Asking for it in every pass would repaint without end.
+            if !edit.has_focus() {
+                edit.request_focus();
+            }
             ui.add_space(4.0);
             ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
                 ui.spacing_mut().item_spacing.y = 2.0;

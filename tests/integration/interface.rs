@@ -208,14 +208,22 @@ fn the_window_looks_as_it_did() {
 #[test]
 fn a_window_at_rest_does_not_repaint() {
     let mut window = Window::open([900.0, 560.0], ThemeChoice::Dark);
+    at_rest(&mut window);
+    window.send(Command::TogglePalette);
+    window.harness.step();
+    at_rest(&mut window);
     window.harness.input_mut().focused = false;
+    at_rest(&mut window);
+}
+
+/// Waits until nothing asks for another pass: notices have faded, the last jobs have ended, a cursor may blink.
+fn at_rest(window: &mut Window) {
     let started = Instant::now();
-    // Notices fade and the last jobs end; then nothing asks for another pass.
     loop {
         window.harness.step();
         let output = &window.harness.output().viewport_output;
         let delay = output.values().map(|viewport| viewport.repaint_delay).min().unwrap_or(Duration::MAX);
-        if delay > Duration::from_secs(5) {
+        if delay > Duration::from_millis(300) {
             return;
         }
         assert!(started.elapsed() < Duration::from_secs(60), "the window asks to be painted again in {delay:?}");
