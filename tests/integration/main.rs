@@ -25,3 +25,4 @@ mod precomputed;
 mod render;
 mod views;
 mod systems;
+mod window;

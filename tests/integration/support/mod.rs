@@ -3,7 +3,11 @@
 pub mod checksum;
 pub mod fill_rule;
 pub mod golden;
+pub mod program;
+pub mod scene;
+pub mod screen;
 pub mod sound_server;
+pub mod tones;
 
 use std::path::PathBuf;
 

@@ -85,6 +85,10 @@ impl SoundServer {
         Recorder { parec, reader: Some(reader), taken }
     }
 
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.server.try_wait(), Ok(None))
+    }
+
     /// Ends the server at once, as when a device is pulled out.
     pub fn kill(&mut self) {
         let _ = self.server.kill();

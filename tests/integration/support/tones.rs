@@ -1,0 +1,54 @@
+//! Pure tones: as files, and found again in what was recorded.
+
+use std::f64::consts::TAU;
+use std::path::Path;
+
+/// Writes a mono 16-bit WAV file of the tones `(hertz, seconds)` one after the other.
+pub fn write_wav(path: &Path, rate: u32, tones: &[(f64, f64)]) {
+    let mut samples = Vec::new();
+    for &(hertz, secs) in tones {
+        let count = (secs * f64::from(rate)).round() as usize;
+        samples.extend((0..count).map(|n| (0.5 * (TAU * hertz * n as f64 / f64::from(rate)).sin() * 32767.0) as i16));
+    }
+    let data: Vec<u8> = samples.into_iter().flat_map(i16::to_le_bytes).collect();
+    let mut file = Vec::from(*b"RIFF");
+    file.extend((36 + data.len() as u32).to_le_bytes());
+    file.extend(b"WAVEfmt ");
+    file.extend(16u32.to_le_bytes());
+    file.extend([1u16, 1].into_iter().flat_map(u16::to_le_bytes));
+    file.extend([rate, 2 * rate].into_iter().flat_map(u32::to_le_bytes));
+    file.extend([2u16, 16].into_iter().flat_map(u16::to_le_bytes));
+    file.extend(b"data");
+    file.extend((data.len() as u32).to_le_bytes());
+    file.extend(data);
+    std::fs::write(path, file).unwrap();
+}
+
+/// What a stretch of sound is.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Heard {
+    Nothing,
+    /// Nearly all of its power is at this frequency.
+    Tone(f64),
+    Other,
+}
+
+/// Which of `tones` (hertz) the stereo frames hold.
+pub fn heard(frames: &[[f32; 2]], rate: u32, tones: &[f64]) -> Heard {
+    let count = frames.len() as f64;
+    let power = frames.iter().map(|frame| f64::from(frame[0]).powi(2)).sum::<f64>() / count;
+    if power.sqrt() < 1e-4 {
+        return Heard::Nothing;
+    }
+    let share = |hertz: f64| {
+        let (mut real, mut imaginary) = (0.0, 0.0);
+        for (n, frame) in frames.iter().enumerate() {
+            let angle = TAU * hertz * n as f64 / f64::from(rate);
+            real += f64::from(frame[0]) * angle.cos();
+            imaginary += f64::from(frame[0]) * angle.sin();
+        }
+        // A sine of amplitude a has the power a²/2, and this sum is a/2 of the length.
+        2.0 * (real * real + imaginary * imaginary) / (count * count) / power
+    };
+    tones.iter().copied().find(|hertz| share(*hertz) > 0.85).map_or(Heard::Other, Heard::Tone)
+}
