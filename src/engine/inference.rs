@@ -1,4 +1,8 @@
-use std::collections::{BTreeMap, HashMap, HashSet};
+//! The inference pool: the newest wish becomes heatmaps and scores.
+
+mod schedule;
+
+use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -7,11 +11,12 @@ use std::thread::JoinHandle;
 use super::cache::ByteCache;
 use super::jobs::{Wake, panic_message};
 use super::pictures::PictureSource;
-use super::scoring::{FrameReadout, Scoring, ScoringKey};
+use super::scoring::{FrameReadout, Scoring};
 use super::sound::{Sound, SoundKey};
 use crate::heatmap::{Grid, Heatmap};
 use crate::localizers::{FrameInput, ImageFeatures, Localizer, Query, QueryEmbedding, WindowRule};
 use crate::metrics::ScoreMap;
+use schedule::{State, Task, lane_key, reach, text_key};
 
 /// Tells opened clips apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -132,30 +137,6 @@ pub enum LaneValue {
     Failed,
 }
 
-struct Lane {
-    values: Vec<LaneValue>,
-    scored: usize,
-    last_use: u64,
-    version: u64,
-    /// Score maps of the frames that were on screen, the newest few.
-    shown: BTreeMap<usize, Arc<Localized>>,
-    shown_order: std::collections::VecDeque<usize>,
-}
-
-type LaneKey = (SeriesKey, ScoringKey);
-
-struct State {
-    wish: Option<Wish>,
-    /// Frames that workers are at, so that no two do the same.
-    claimed: HashSet<(ModelKey, usize)>,
-    cache: ByteCache<ResultKey, Cached>,
-    lanes: HashMap<LaneKey, Lane>,
-    /// Why frames failed; bounded, see [`FAILURES_KEPT`].
-    failures: HashMap<(ModelKey, usize), Arc<str>>,
-    clock: u64,
-    stopping: bool,
-}
-
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
@@ -170,25 +151,6 @@ struct Shared {
 pub struct Inference {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-}
-
-/// Score maps kept a lane: enough for the frame on screen and those just left.
-const SHOWN_KEPT: usize = 24;
-/// Reasons kept; beyond it they start anew, since a clip that fails everywhere says the same everywhere.
-const FAILURES_KEPT: usize = 4096;
-/// Lanes kept; beyond it the one longest unused goes.
-const LANES_KEPT: usize = 48;
-/// On clips with more frames than this only so many around the playhead are localized ahead.
-const AHEAD_FRAMES: usize = 3000;
-
-struct Task {
-    wish: Wish,
-    model: LoadedModel,
-    /// As it was when the task was given out: a model that changes meanwhile answers the next one anew.
-    series: SeriesKey,
-    frame: usize,
-    /// For the screen: keep the score map.
-    shown: bool,
 }
 
 impl Inference {
@@ -339,161 +301,6 @@ impl Shared {
     /// A worker's panic is caught before it can hold the lock, so a poisoned state is still whole.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn text_key(text: Option<&str>) -> u64 {
-    use std::hash::{Hash, Hasher};
-    let mut hasher = std::hash::DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn series_key(wish: &Wish, model: &LoadedModel) -> Option<SeriesKey> {
-    let info = model.localizer.info();
-    let question = if !info.query_matters {
-        None
-    } else if let (true, Some(sound)) = (info.hears_sound(), &wish.sound) {
-        Some((sound.key, wish.rule, 0))
-    } else if let (true, Some(text)) = (info.reads_text, &wish.text) {
-        Some((SoundKey::none(), WindowRule::Follow, text_key(Some(text))))
-    } else {
-        return None;
-    };
-    Some(SeriesKey { clip: wish.material.key, model: model.key, version: model.localizer.version(), question })
-}
-
-fn lane_key(wish: &Wish, model: ModelKey) -> Option<LaneKey> {
-    let model = wish.models.iter().find(|loaded| loaded.key == model)?;
-    Some((series_key(wish, model)?, wish.scoring.key()))
-}
-
-/// The frames that are worth localizing ahead of being looked at.
-fn reach(wish: &Wish) -> std::ops::Range<usize> {
-    let frames = wish.material.frame_secs.len();
-    if frames <= AHEAD_FRAMES {
-        return 0..frames;
-    }
-    let start = wish.frame.saturating_sub(AHEAD_FRAMES / 2).min(frames - AHEAD_FRAMES);
-    start..start + AHEAD_FRAMES
-}
-
-impl State {
-    fn lane(&mut self, key: LaneKey, frames: usize) -> &mut Lane {
-        self.clock += 1;
-        let clock = self.clock;
-        if !self.lanes.contains_key(&key) && self.lanes.len() >= LANES_KEPT {
-            let oldest = self.lanes.iter().min_by_key(|(_, lane)| lane.last_use).map(|(key, _)| *key);
-            oldest.and_then(|key| self.lanes.remove(&key));
-        }
-        let lane = self.lanes.entry(key).or_insert_with(|| Lane {
-            values: vec![LaneValue::Waiting; frames],
-            scored: 0,
-            last_use: clock,
-            version: clock,
-            shown: BTreeMap::new(),
-            shown_order: std::collections::VecDeque::new(),
-        });
-        lane.last_use = clock;
-        lane
-    }
-
-    /// The most wanted thing that nobody is at.
-    fn next_task(&mut self) -> Option<Task> {
-        let wish = self.wish.clone()?;
-        let frames = wish.material.frame_secs.len();
-        if wish.frame >= frames {
-            return None;
-        }
-        let models: Vec<(LoadedModel, LaneKey)> = wish
-            .models
-            .iter()
-            .filter_map(|model| Some((model.clone(), (series_key(&wish, model)?, wish.scoring.key()))))
-            .collect();
-
-        // The frame on screen: the model whose picture is most out of date first, so that none starves.
-        let mut stalest: Option<(usize, &(LoadedModel, LaneKey))> = None;
-        for entry in &models {
-            let (model, key) = entry;
-            let frame = wish.frame;
-            let lane = self.lane(*key, frames);
-            let done = lane.shown.contains_key(&frame) || lane.values.get(frame) == Some(&LaneValue::Failed);
-            let distance = lane.shown.keys().map(|shown| shown.abs_diff(frame)).min().unwrap_or(usize::MAX);
-            if !done
-                && !self.claimed.contains(&(model.key, frame))
-                && stalest.is_none_or(|(farthest, _)| distance > farthest)
-            {
-                stalest = Some((distance, entry));
-            }
-        }
-        if let Some((_, (model, key))) = stalest {
-            return Some(self.claim(&wish, model.clone(), key.0, wish.frame, true));
-        }
-
-        let reach = reach(&wish);
-        let ahead = wish.frame..reach.end;
-        let behind = reach.start..wish.frame.min(reach.end);
-        let order: Box<dyn Iterator<Item = usize>> =
-            if wish.forwards { Box::new(ahead.chain(behind.rev())) } else { Box::new(behind.rev().chain(ahead)) };
-        let unfinished: Vec<&(LoadedModel, LaneKey)> = models
-            .iter()
-            .filter(|(_, key)| self.lanes.get(key).is_none_or(|lane| lane.scored < lane.values.len()))
-            .collect();
-        if unfinished.is_empty() {
-            return None;
-        }
-        for frame in order {
-            for (model, key) in &unfinished {
-                let waiting =
-                    self.lanes.get(key).is_some_and(|lane| lane.values.get(frame) == Some(&LaneValue::Waiting));
-                if waiting && !self.claimed.contains(&(model.key, frame)) {
-                    return Some(self.claim(&wish, model.clone(), key.0, frame, false));
-                }
-            }
-        }
-        None
-    }
-
-    fn claim(&mut self, wish: &Wish, model: LoadedModel, series: SeriesKey, frame: usize, shown: bool) -> Task {
-        self.claimed.insert((model.key, frame));
-        Task { wish: wish.clone(), model, series, frame, shown }
-    }
-
-    fn finish(&mut self, task: &Task, outcome: Result<Localized, String>) {
-        self.claimed.remove(&(task.model.key, task.frame));
-        if !task.wish.models.iter().any(|model| model.key == task.model.key) {
-            return;
-        }
-        let frames = task.wish.material.frame_secs.len();
-        let shown = task.shown || self.wish.as_ref().is_some_and(|wish| wish.frame == task.frame);
-        let (value, answer) = match outcome {
-            Ok(answer) => (LaneValue::Scored(answer.readout), Some(answer)),
-            Err(message) => {
-                if self.failures.len() >= FAILURES_KEPT {
-                    self.failures.clear();
-                }
-                self.failures.insert((task.model.key, task.frame), message.into());
-                (LaneValue::Failed, None)
-            }
-        };
-        let lane = self.lane((task.series, task.wish.scoring.key()), frames);
-        lane.version = lane.last_use;
-        if let Some(slot) = lane.values.get_mut(task.frame) {
-            if *slot == LaneValue::Waiting {
-                lane.scored += 1;
-            }
-            *slot = value;
-        }
-        if let (true, Some(answer)) = (shown, answer) {
-            lane.shown.insert(task.frame, Arc::new(answer));
-            lane.shown_order.retain(|frame| *frame != task.frame);
-            lane.shown_order.push_back(task.frame);
-            while lane.shown_order.len() > SHOWN_KEPT {
-                if let Some(oldest) = lane.shown_order.pop_front() {
-                    lane.shown.remove(&oldest);
-                }
-            }
-        }
     }
 }
 
