@@ -1,7 +1,8 @@
 //! Annotations as protocols take them.
 
-use super::annotation::{ClipAnnotations, Moment};
+use super::annotation::{Annotation, ClipAnnotations, Moment};
 use super::clip::Benchmark;
+use crate::geometry::Rect;
 use crate::metrics::{GroundTruthRule, TruthBox};
 
 impl ClipAnnotations {
@@ -10,27 +11,29 @@ impl ClipAnnotations {
     ///
     /// Annotators are numbered in the order in which they occur.
     pub fn truth_boxes(&self, moment: Option<Moment>) -> Vec<TruthBox> {
+        self.labelled_truth(moment).into_iter().map(|(one, _)| one).collect()
+    }
+
+    /// [`ClipAnnotations::truth_boxes`], each with its label.
+    pub fn labelled_truth(&self, moment: Option<Moment>) -> Vec<(TruthBox, Option<&str>)> {
+        let standing: Vec<(Rect, &Annotation)> = match moment {
+            Some(moment) => {
+                let sounding = self.at(moment).into_iter().filter(|found| found.sounding);
+                sounding.map(|found| (found.rect_fraction, found.annotation)).collect()
+            }
+            None => {
+                let counts = |annotation: &&Annotation| annotation.visible && annotation.sounding != Some(false);
+                self.boxes().iter().filter(counts).map(|annotation| (annotation.rect_fraction, annotation)).collect()
+            }
+        };
         let mut annotators: Vec<&str> = Vec::new();
-        match moment {
-            Some(moment) => self
-                .at(moment)
-                .into_iter()
-                .filter(|found| found.sounding)
-                .map(|found| TruthBox {
-                    annotator: number_of(&mut annotators, found.annotation.annotator.as_deref()),
-                    ..TruthBox::new(found.rect_fraction)
-                })
-                .collect(),
-            None => self
-                .boxes()
-                .iter()
-                .filter(|annotation| annotation.visible && annotation.sounding != Some(false))
-                .map(|annotation| TruthBox {
-                    annotator: number_of(&mut annotators, annotation.annotator.as_deref()),
-                    ..TruthBox::new(annotation.rect_fraction)
-                })
-                .collect(),
-        }
+        standing
+            .into_iter()
+            .map(|(rect_fraction, annotation)| {
+                let annotator = number_of(&mut annotators, annotation.annotator.as_deref());
+                (TruthBox { annotator, ..TruthBox::new(rect_fraction) }, annotation.label.as_deref())
+            })
+            .collect()
     }
 }
 

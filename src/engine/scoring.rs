@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::dataset::{ClipAnnotations, Moment};
 use crate::geometry::Size;
 use crate::heatmap::{Grid, Heatmap};
+use crate::metrics::references::rule_ceiling;
 use crate::metrics::{
-    Binarization, Binarized, Bitmap, CiouCurve, GroundTruthMap, GroundTruthRule, Protocol, ScoreMap, TruthBox, Verdict,
-    ciou,
+    Binarized, Bitmap, CiouCurve, GroundTruthMap, GroundTruthRule, Protocol, ScoreMap, TruthBox, Verdict, ciou,
 };
 
 /// Tells rules of scoring apart; a changed protocol, threshold or truth makes a new one.
@@ -172,7 +172,7 @@ impl Scoring {
             centre_box: ciou(&self.centre_box, truth),
             full_frame: ciou(&self.full_frame, truth),
             fixed_blob: ciou(&blob, truth),
-            ceiling: ceiling(&self.protocol, truth),
+            ceiling: rule_ceiling(&self.protocol, truth),
         })
     }
 }
@@ -199,23 +199,6 @@ fn fixed_blob() -> Heatmap {
         (-0.5 * (x * x + y * y)).exp() as f32
     });
     Heatmap { nominal_range: Some([0.0, 1.0]), ..Heatmap::over_whole_frame(grid, Size::new(224, 224)) }
-}
-
-/// The best cIoU that a mask of the rule's size can reach: full cells first, then half ones, then the rest wasted.
-fn ceiling(protocol: &Protocol, truth: &GroundTruthMap) -> Option<f64> {
-    let cells = protocol.side * protocol.side;
-    let size = match protocol.binarization {
-        Binarization::MedianGt | Binarization::MedianGtBare => cells / 2 - 1,
-        Binarization::MedianGe => cells / 2,
-        Binarization::Adaptive if truth.nonzero_cells() > 0 => truth.nonzero_cells() - 1,
-        _ => return None,
-    };
-    let full = size.min(truth.full_cells());
-    let half = (size - full).min(truth.nonzero_cells() - truth.full_cells());
-    let outside = size - full - half;
-    let found = full as f64 + half as f64 / 2.0;
-    let all = truth.area() + outside as f64;
-    (all > 0.0).then(|| found / all)
 }
 
 #[cfg(test)]

@@ -1,1 +1,24 @@
-//! A benchmark run over a dataset, its tables and its report.
+//! A run of models over a dataset: what was scored, what came out, and the files that hold it.
+//!
+//! In here: the row of a clip, a model and a protocol; the figures of many rows; the folder of a finished run. Not in
+//! here: what a cIoU is (`metrics`), what a clip is (`dataset`).
+
+mod description;
+mod error;
+mod folder;
+mod number;
+mod row;
+mod summary;
+mod table;
+
+pub use description::{
+    DatasetDescription, FileDescription, ModelDescription, ProtocolDescription, RunDescription, Shard, SoundDescription,
+};
+pub use error::EvaluationError;
+pub use folder::{FinishedRun, SCORES_CSV, SCORES_PARQUET, SUMMARY_JSON};
+pub use row::{ClipKind, Curve, ScoreRow};
+pub use summary::{
+    Accuracy, BestOf, DetectionFigures, Figure, MeanMap, NegativeFigures, PairSummary, Reference, ReferenceFigures,
+    RowFailure, RunSummary, SizeFigures, SourceSummary, Summary,
+};
+pub use table::{TableWriter, read_rows};

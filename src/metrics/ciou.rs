@@ -48,6 +48,26 @@ impl CiouCurve {
         let step = (high - low) / (points - 1) as f32;
         let thresholds: Vec<f32> =
             (0..points).map(|point| if point + 1 == points { high } else { low + step * point as f32 }).collect();
+        let guess = |value: f32| if step > 0.0 { ((value - low) / step) as usize } else { 0 };
+        Self::counted(map, truth, strict, thresholds, guess)
+    }
+
+    /// The curve at these thresholds, which ascend. One pass over the map.
+    pub fn at(map: &ScoreMap, truth: &GroundTruthMap, strict: bool, thresholds: Vec<f32>) -> Self {
+        let among = thresholds.clone();
+        let guess = |value: f32| among.partition_point(|&at| value >= at);
+        Self::counted(map, truth, strict, thresholds, guess)
+    }
+
+    /// `guess` says about how many thresholds a value passes.
+    fn counted(
+        map: &ScoreMap,
+        truth: &GroundTruthMap,
+        strict: bool,
+        thresholds: Vec<f32>,
+        guess: impl Fn(f32) -> usize,
+    ) -> Self {
+        let points = thresholds.len();
         // counts[k]: cells that are positive at the first k thresholds and no further one.
         let mut counts = vec![[0usize; 3]; points + 1];
         let passes = |value: f32, point: usize| {
@@ -57,8 +77,7 @@ impl CiouCurve {
             if value.is_nan() {
                 continue;
             }
-            let guess = if step > 0.0 { ((value - low) / step) as usize } else { 0 };
-            let mut positive_at = guess.min(points);
+            let mut positive_at = guess(value).min(points);
             while positive_at > 0 && !passes(value, positive_at - 1) {
                 positive_at -= 1;
             }

@@ -27,5 +27,7 @@ pub use protocol::{
     Binarization, ConfidenceRule, KnownProtocol, Placement, Protocol, ProtocolError, protocols, usual_protocol,
 };
 pub use score_map::{Binarized, Degenerate, ScoreMap};
-pub use significance::{Interval, PairedDifference, RESAMPLINGS, bootstrap, mcnemar, paired_difference};
+pub use significance::{
+    Interval, PairedDifference, RESAMPLINGS, bootstrap, bootstrap_means, draws, mcnemar, paired_difference,
+};
 pub use truth::{GroundTruthMap, GroundTruthRule, TruthBox};

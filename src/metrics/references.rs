@@ -2,7 +2,7 @@
 
 use crate::heatmap::Grid;
 
-use super::{Bitmap, GroundTruthMap};
+use super::{Binarization, Bitmap, GroundTruthMap, Protocol};
 
 /// The centred box of half the image's area: side trunc(n·√½), rows and columns [33, 191) of 224.
 pub fn centre_box(side: usize) -> Bitmap {
@@ -36,6 +36,19 @@ pub fn ceiling(truth: &GroundTruthMap, cells: usize) -> f64 {
     let half = (cells - full).min(truth.nonzero_cells() - truth.full_cells());
     let outside = cells - full - half;
     (full as f64 + half as f64 / 2.0) / (truth.area() + outside as f64)
+}
+
+/// The [`ceiling`] of a protocol's own rule, for maps without ties that cover the whole frame; `None` where the rule has
+/// no fixed size.
+pub fn rule_ceiling(protocol: &Protocol, truth: &GroundTruthMap) -> Option<f64> {
+    let cells = protocol.side * protocol.side;
+    let marked = match protocol.binarization {
+        Binarization::MedianGt | Binarization::MedianGtBare => cells / 2 - 1,
+        Binarization::MedianGe => cells / 2,
+        Binarization::Adaptive if truth.nonzero_cells() > 0 => truth.nonzero_cells() - 1,
+        _ => return None,
+    };
+    Some(ceiling(truth, marked)).filter(|value| value.is_finite())
 }
 
 #[cfg(test)]

@@ -29,6 +29,45 @@ pub fn bootstrap<T: Copy>(clips: &[T], resamplings: usize, seed: u64, statistic:
     Interval { value, low: quantile(&values, 0.025), high: quantile(&values, 0.975) }
 }
 
+/// Percentile bootstrap of several means at once: `clips` holds `width` values a clip, one after the other, and each
+/// draw of clips serves all of them. The same intervals as [`bootstrap`] with [`mean`] gives for each by itself, in one
+/// pass. NaN bounds for no clips.
+pub fn bootstrap_means(clips: &[f64], width: usize, resamplings: usize, seed: u64) -> Vec<Interval> {
+    let count = clips.len() / width.max(1);
+    let mean_of = |sums: &[f64]| sums.iter().map(|sum| sum / count as f64).collect::<Vec<f64>>();
+    let add = |sums: &mut [f64], clip: &[f64]| sums.iter_mut().zip(clip).for_each(|(sum, value)| *sum += value);
+    let mut sums = vec![0.0; width];
+    clips.chunks_exact(width.max(1)).for_each(|clip| add(&mut sums, clip));
+    let values = mean_of(&sums);
+    let mut drawn: Vec<Vec<f64>> = vec![Vec::new(); width];
+    let mut random = SplitMix::new(seed);
+    for _ in 0..if count == 0 { 0 } else { resamplings } {
+        sums.fill(0.0);
+        for _ in 0..count {
+            let at = random.below(count) * width;
+            add(&mut sums, clips.get(at..at + width).unwrap_or_default());
+        }
+        drawn.iter_mut().zip(mean_of(&sums)).for_each(|(drawn, mean)| drawn.push(mean));
+    }
+    let bounds = |drawn: &Vec<f64>| (quantile(drawn, 0.025), quantile(drawn, 0.975));
+    values.into_iter().zip(drawn.iter().map(bounds)).map(|(value, (low, high))| Interval { value, low, high }).collect()
+}
+
+/// How often each of `clips` is drawn in each of `resamplings` draws with replacement: for statistics that want the
+/// clips in an order. The draws are those of [`bootstrap`] with the same seed.
+pub fn draws(clips: usize, resamplings: usize, seed: u64) -> impl Iterator<Item = Vec<u32>> {
+    let mut random = SplitMix::new(seed);
+    (0..if clips == 0 { 0 } else { resamplings }).map(move |_| {
+        let mut times = vec![0; clips];
+        for _ in 0..clips {
+            if let Some(times) = times.get_mut(random.below(clips)) {
+                *times += 1;
+            }
+        }
+        times
+    })
+}
+
 /// The difference of two models on the same clips.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PairedDifference {
@@ -124,6 +163,17 @@ mod tests {
         // 0.3 ± 1.96 · √(0.3 · 0.7 / 1000)
         assert!((interval.low - 0.2716).abs() < 0.003 && (interval.high - 0.3284).abs() < 0.003, "{interval:?}");
         assert_eq!(interval, bootstrap(&clips, RESAMPLINGS, 7, mean));
+    }
+
+    #[test]
+    fn means_together_have_the_intervals_that_they_have_alone() {
+        let first: Vec<f64> = (0..200).map(|index| f64::from(index * 7919 % 1000) / 1000.0).collect();
+        let second: Vec<f64> = (0..200).map(|index| f64::from(u8::from(index % 3 == 0))).collect();
+        let both: Vec<f64> = first.iter().zip(&second).flat_map(|(a, b)| [*a, *b]).collect();
+        let together = bootstrap_means(&both, 2, 300, 5);
+        assert_eq!(together, [bootstrap(&first, 300, 5, mean), bootstrap(&second, 300, 5, mean)]);
+        assert!(bootstrap_means(&[], 2, 300, 5)[0].low.is_nan());
+        assert!(draws(7, 3, 5).all(|times| times.iter().sum::<u32>() == 7));
     }
 
     #[test]

@@ -223,7 +223,7 @@ fn store_file(checked: &Checked, folder: &Path, file: String) -> Result<WeightFi
 }
 
 /// SHA-256 of a file's bytes, in hexadecimal.
-pub(super) fn sha256_of(path: &Path) -> io::Result<String> {
+pub fn sha256_of(path: &Path) -> io::Result<String> {
     let mut file = File::open(path)?;
     let mut hash = Sha256::new();
     let mut part = vec![0; 1 << 16];

@@ -13,12 +13,12 @@ mod open;
 mod recognize;
 mod shelf;
 
-pub use add::{Addition, Checked, Source, add, examine};
+pub use add::{Addition, Checked, Source, add, examine, sha256_of};
 pub use card::{ModelCard, WeightFile};
 pub use error::StoreError;
 pub use layout::{Comparison, Layout, Shapes, find as find_layout, layouts};
 pub use needs::{Needs, Origin, needs, origin};
-pub use open::{open_spec, spec_parts};
+pub use open::{open_spec, resolve_spec, spec_parts};
 pub use recognize::{Recognition, recognize, shapes_of};
 pub use shelf::{Shelf, StoredModel};
 

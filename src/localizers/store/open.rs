@@ -19,16 +19,25 @@ pub fn spec_parts(spec: &str) -> (&str, Vec<PathBuf>) {
 /// As [`registry::open`]; a name that is neither a system that runs by itself nor on the shelf (which files the system
 /// needs is said), and what is wrong with the stored model.
 pub fn open_spec(spec: &str, shelf: &Shelf) -> Result<Box<dyn Localizer>> {
+    let (id, weights) = resolve_spec(spec, shelf)?;
+    registry::open(&id, &weights)
+}
+
+/// The system and the weight files that [`open_spec`] opens for a name.
+///
+/// # Errors
+/// A name that is neither a system that runs by itself nor on the shelf, and what is wrong with the stored model.
+pub fn resolve_spec(spec: &str, shelf: &Shelf) -> Result<(String, Vec<PathBuf>)> {
     let (id, weights) = spec_parts(spec);
     let system = registry::find(id);
     if !weights.is_empty() || system.is_some_and(|system| system.status == Status::Runs) {
-        return registry::open(id, &weights);
+        return Ok((id.to_owned(), weights));
     }
     match (shelf.find(id), system) {
-        (Ok(model), _) => registry::open(&model.card.system, &model.weights()),
+        (Ok(model), _) => Ok((model.card.system.clone(), model.weights())),
         (Err(StoreError::NoSuchModel { .. }), Some(system)) => match system.status {
             Status::NeedsFiles(needed) if needs(id).is_ok() => Err(LocalizerError::NotStored { id: system.id, needed }),
-            _ => registry::open(id, &[]),
+            _ => Ok((id.to_owned(), Vec::new())),
         },
         (Err(StoreError::NoSuchModel { .. }), None) => Err(LocalizerError::UnknownSystem { id: id.to_owned() }),
         (Err(damaged), _) => Err(Box::new(damaged).into()),
