@@ -155,6 +155,9 @@ impl App {
             Command::SelectClip(index) => self.select_clip(index),
             Command::NextClip => self.step_clip(1),
             Command::PreviousClip => self.step_clip(-1),
+            Command::SaveProjectDialog => self.ask(Dialog::SaveProject),
+            Command::SaveProject(path) => self.save_project(path),
+            Command::Review(verdict) => self.review(verdict),
 
             Command::TogglePalette => {
                 self.palette = if self.palette.is_some() { None } else { Some(Default::default()) };
@@ -259,7 +262,7 @@ impl App {
         }
     }
 
-    fn step_clip(&mut self, step: isize) {
+    pub(super) fn step_clip(&mut self, step: isize) {
         if let Some(index) = self.clips.neighbour(&self.state, step) {
             self.select_clip(index);
         }

@@ -5,6 +5,7 @@ use egui::{Align, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, Vec2};
 use super::command::Command;
 use super::state::{AppState, ClipRow};
 use super::theme;
+use crate::dataset::project::ReviewVerdict;
 
 /// What the list remembers between passes.
 #[derive(Default)]
@@ -13,8 +14,11 @@ pub struct ClipsPanel {
     order: Order,
     /// Rows that fit the filter, in order; rebuilt when something that it depends on changed.
     rows: Vec<usize>,
-    built_for: Option<(String, Order, usize, u64)>,
+    shown: Shown,
+    built_for: Option<BuiltFor>,
     scrolled_to: Option<usize>,
+    reviewed: usize,
+    counted_at: Option<(u64, u64)>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,6 +38,55 @@ impl Order {
             Self::Worst => "Worst first",
         }
     }
+}
+
+/// Which clips of a project are listed, by their last review.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Shown {
+    #[default]
+    All,
+    Unreviewed,
+    Reviewed(ReviewVerdict),
+}
+
+impl Shown {
+    const EVERY: [Self; 5] = [
+        Self::All,
+        Self::Unreviewed,
+        Self::Reviewed(ReviewVerdict::Accept),
+        Self::Reviewed(ReviewVerdict::Fix),
+        Self::Reviewed(ReviewVerdict::Reject),
+    ];
+
+    fn title(self) -> &'static str {
+        match self {
+            Self::All => "All clips",
+            Self::Unreviewed => "To review",
+            Self::Reviewed(ReviewVerdict::Accept) => "Accepted",
+            Self::Reviewed(ReviewVerdict::Fix) => "To correct",
+            Self::Reviewed(ReviewVerdict::Reject) => "Left out",
+        }
+    }
+
+    fn fits(self, row: &ClipRow) -> bool {
+        match self {
+            Self::All => true,
+            Self::Unreviewed => row.review.is_none(),
+            Self::Reviewed(verdict) => row.review == Some(verdict),
+        }
+    }
+}
+
+/// Everything that the list of rows depends on.
+#[derive(Clone, Debug, PartialEq)]
+struct BuiltFor {
+    filter: String,
+    order: Order,
+    shown: Shown,
+    clips: usize,
+    dataset_version: u64,
+    scores_version: u64,
+    reviews_version: u64,
 }
 
 const ROW_HEIGHT: f32 = 26.0;
@@ -62,6 +115,9 @@ impl ClipsPanel {
         let search = ui
             .add(TextEdit::singleline(&mut self.filter).hint_text("Search name or class").desired_width(f32::INFINITY));
         search.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, "Search clips"));
+        if state.project.is_some() {
+            self.reviews_ui(ui, state);
+        }
         ui.add_space(2.0);
         self.rebuild(state);
         if state.clips.is_empty() {
@@ -105,25 +161,66 @@ impl ClipsPanel {
     pub fn neighbour(&mut self, state: &AppState, step: isize) -> Option<usize> {
         self.rebuild(state);
         let place = self.rows.iter().position(|row| Some(*row) == state.selected_clip);
-        let next = match place {
-            Some(place) => place.checked_add_signed(step)?,
-            None => 0,
+        let next = match (place, state.selected_clip) {
+            (Some(place), _) => place.checked_add_signed(step)?,
+            // The selected clip has just left the list: the next one in the list's order has taken its place.
+            (None, Some(selected)) if self.order == Order::AsListed => {
+                let place = self.rows.partition_point(|row| *row < selected);
+                if step > 0 { place } else { place.checked_sub(1)? }
+            }
+            (None, _) => 0,
         };
         self.rows.get(next).copied()
     }
 
+    /// How far the reviews are, and which clips are listed.
+    fn reviews_ui(&mut self, ui: &mut Ui, state: &AppState) {
+        let colors = theme::palette(ui.visuals());
+        if self.counted_at != Some((state.reviews_version, state.dataset_version)) {
+            self.counted_at = Some((state.reviews_version, state.dataset_version));
+            self.reviewed = state.clips.iter().filter(|row| row.review.is_some()).count();
+        }
+        ui.horizontal(|ui| {
+            let text = format!("{} of {} reviewed", self.reviewed, state.clips.len());
+            ui.label(RichText::new(text).font(theme::digits(11.0)).color(colors.quiet_text));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                egui::ComboBox::from_id_salt("clips shown")
+                    .width(90.0)
+                    .selected_text(self.shown.title())
+                    .show_ui(ui, |ui| {
+                        for shown in Shown::EVERY {
+                            ui.selectable_value(&mut self.shown, shown, shown.title());
+                        }
+                    })
+                    .response
+                    .widget_info(|| {
+                        egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, "Clips shown, by review")
+                    });
+            });
+        });
+    }
+
     fn rebuild(&mut self, state: &AppState) {
-        let scores_version = if self.order == Order::Worst { state.scores_version } else { 0 };
-        let key = (self.filter.clone(), self.order, state.clips.len(), state.dataset_version ^ (scores_version << 32));
+        let shown = if state.project.is_some() { self.shown } else { Shown::All };
+        let key = BuiltFor {
+            filter: self.filter.clone(),
+            order: self.order,
+            shown,
+            clips: state.clips.len(),
+            dataset_version: state.dataset_version,
+            scores_version: if self.order == Order::Worst { state.scores_version } else { 0 },
+            reviews_version: if shown == Shown::All { 0 } else { state.reviews_version },
+        };
         if self.built_for.as_ref() == Some(&key) {
             return;
         }
         let filter = self.filter.to_lowercase();
-        let fits = |row: &ClipRow| {
+        let named = |row: &ClipRow| {
             filter.is_empty()
                 || row.clip.name.to_lowercase().contains(&filter)
                 || row.clip.class.as_ref().is_some_and(|class| class.to_lowercase().contains(&filter))
         };
+        let fits = |row: &ClipRow| shown.fits(row) && named(row);
         self.rows = (0..state.clips.len()).filter(|&index| state.clips.get(index).is_some_and(fits)).collect();
         let name = |index: &usize| state.clips.get(*index).map(|row| row.clip.name.to_lowercase());
         let score = |index: usize| {
@@ -138,12 +235,36 @@ impl ClipsPanel {
     }
 }
 
+/// A tick, a cross, a pencil stroke, or an empty ring: told apart by shape.
+fn paint_review(painter: &egui::Painter, at: egui::Rect, review: Option<ReviewVerdict>, colors: &theme::Palette) {
+    let stroke = |color| egui::Stroke::new(1.6, color);
+    match review {
+        None => {
+            painter.circle_stroke(at.center(), 3.0, egui::Stroke::new(1.0, colors.faint_text));
+        }
+        Some(ReviewVerdict::Accept) => {
+            let points = [at.left_center(), at.center_bottom() - Vec2::new(1.0, 0.5), at.right_top()];
+            painter.line(points.to_vec(), stroke(colors.good));
+        }
+        Some(ReviewVerdict::Reject) => {
+            painter.line_segment([at.left_top(), at.right_bottom()], stroke(colors.bad));
+            painter.line_segment([at.left_bottom(), at.right_top()], stroke(colors.bad));
+        }
+        Some(ReviewVerdict::Fix) => {
+            painter.line_segment([at.left_bottom(), at.right_top() - Vec2::new(1.0, -1.0)], stroke(colors.text));
+            painter.line_segment([at.left_bottom(), at.right_bottom()], egui::Stroke::new(1.0, colors.quiet_text));
+        }
+    }
+}
+
 fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::Response {
     let colors = theme::palette(ui.visuals());
     let selected = state.selected_clip == Some(index);
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), ROW_HEIGHT), Sense::click());
     response.widget_info(|| {
-        egui::WidgetInfo::selected(egui::accesskit::Role::ListItem, true, selected, format!("Clip {}", row.clip.name))
+        let review = row.review.map(|verdict| format!(", {}", Shown::Reviewed(verdict).title().to_lowercase()));
+        let name = format!("Clip {}{}", row.clip.name, review.unwrap_or_default());
+        egui::WidgetInfo::selected(egui::accesskit::Role::ListItem, true, selected, name)
     });
     if !ui.is_rect_visible(rect) {
         return response;
@@ -154,7 +275,12 @@ fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::R
     } else if response.hovered() {
         painter.rect_filled(rect, 5.0, ui.visuals().widgets.hovered.weak_bg_fill);
     }
-    let inner = rect.shrink2(Vec2::new(8.0, 0.0));
+    let mut inner = rect.shrink2(Vec2::new(8.0, 0.0));
+    if row.stored.is_some() {
+        let mark = egui::Rect::from_center_size(inner.left_center() + Vec2::new(4.0, 0.0), Vec2::splat(9.0));
+        paint_review(painter, mark, row.review, colors);
+        inner.min.x += 16.0;
+    }
     let mut right = inner.right();
     for (place, score) in row.scores.iter().enumerate().rev() {
         let (Some(score), Some(slot)) = (score, state.models.get(place)) else { continue };

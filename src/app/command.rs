@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::theme::ThemeChoice;
+use crate::dataset::project::ReviewVerdict;
 use crate::engine::SoundChoice;
 use crate::localizers::WindowRule;
 
@@ -123,6 +124,10 @@ pub enum Command {
     SelectClip(usize),
     NextClip,
     PreviousClip,
+    SaveProjectDialog,
+    SaveProject(PathBuf),
+    /// What is said of the selected clip's truth.
+    Review(ReviewVerdict),
 
     TogglePalette,
     ToggleKeys,
@@ -216,6 +221,9 @@ pub const COMMANDS: &[CommandInfo] = commands! {
         "open-demo", "Open the demo", [], "", |_| Some(Command::OpenDemo);
         "annotations", "Load annotations…", [ctrl_shift(Key::A)], "", |_| Some(Command::AddAnnotationsDialog);
         "annotations-path", "Load annotations from a path", [], "PATH", |a| Some(Command::AddAnnotations(text(a)?.into()));
+        "project-save", "Save the clips as a project…", [ctrl(Key::S)], "", |_| Some(Command::SaveProjectDialog);
+        "project-save-path", "Save the clips as a project at a path", [], "PATH",
+            |a| Some(Command::SaveProject(text(a)?.into()));
         "screenshot", "Save a picture of the window…", [ctrl_shift(Key::S)], "", |_| Some(Command::SaveScreenshotDialog);
         "quit", "Quit", [ctrl(Key::Q)], "", |_| Some(Command::Quit);
     }
@@ -300,6 +308,12 @@ pub const COMMANDS: &[CommandInfo] = commands! {
     "Clips" {
         "clip", "Go to a clip", [], "N", |a| Some(Command::SelectClip(place(a)?));
         "clip-next", "Next clip", [key(Key::ArrowDown), key(Key::N)], "", |_| Some(Command::NextClip);
+        "review-accept", "Review: the truth is right, next clip", [key(Key::Y)], "",
+            |_| Some(Command::Review(ReviewVerdict::Accept));
+        "review-reject", "Review: leave the clip out, next clip", [key(Key::X)], "",
+            |_| Some(Command::Review(ReviewVerdict::Reject));
+        "review-fix", "Review: the truth needs correction", [key(Key::E)], "",
+            |_| Some(Command::Review(ReviewVerdict::Fix));
         "clip-previous", "Previous clip", [key(Key::ArrowUp), key(Key::P)], "", |_| Some(Command::PreviousClip);
     }
     "Window" {

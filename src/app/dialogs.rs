@@ -12,6 +12,7 @@ pub enum Dialog {
     Annotations,
     Model,
     Sound,
+    SaveProject,
     SaveScreenshot,
 }
 
@@ -69,6 +70,7 @@ fn show(dialog: Dialog) -> Vec<PathBuf> {
             .set_title("Open a video, image or sound")
             .add_filter("Video, image or sound", &MEDIA)
             .add_filter("Annotations", &["json", "xml", "csv", "txt"])
+            .add_filter("Sonolens project", &["sonolens"])
             .add_filter("All files", &["*"])
             .pick_file()),
         Dialog::OpenFolder => one(files.set_title("Open a folder of clips").pick_folder()),
@@ -88,6 +90,11 @@ fn show(dialog: Dialog) -> Vec<PathBuf> {
             .add_filter("Audio and video", &MEDIA)
             .add_filter("All files", &["*"])
             .pick_file()),
+        Dialog::SaveProject => one(files
+            .set_title("Save the clips as a project")
+            .add_filter("Sonolens project", &["sonolens"])
+            .set_file_name("clips.sonolens")
+            .save_file()),
         Dialog::SaveScreenshot => one(files
             .set_title("Save a picture of the window")
             .add_filter("PNG", &["png"])

@@ -15,6 +15,8 @@ mod models;
 mod notices;
 mod open_clip;
 mod palette_window;
+mod project;
+mod project_desk;
 mod remote;
 mod settings;
 mod sound_picture;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use base64::Engine as _;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -174,6 +175,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
             })
         })
         .collect();
+    let position_read_at = state.playback_read_at.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let counts = state.inference.counts();
     let coverage = state.inference.coverage();
     json!({
@@ -181,9 +183,12 @@ pub(super) fn state_json(state: &AppState) -> Value {
         "opening": state.opening_name,
         "open_failure": state.open_failure,
         "clips": state.clips.len(),
+        "project": state.project.as_ref().map(|desk| desk.path().display().to_string()),
+        "review": state.selected_clip.and_then(|index| state.clips.get(index)?.review),
         "selected_clip": state.selected_clip.map(|index| index + 1),
         "playing": state.playback.playing,
         "position_secs": state.playback.position_secs,
+        "position_read_at_unix_secs": position_read_at,
         "speed": state.playback.speed,
         "volume": state.player.volume(),
         "muted": state.player.muted(),

@@ -3,12 +3,15 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use super::command::StageView;
 use super::notices::Notices;
 use super::open_clip::OpenClip;
+use super::project_desk::ProjectDesk;
 use super::settings::Settings;
 use super::sound_picture::SoundPicture;
+use crate::dataset::project::{ClipId, ReviewVerdict, Source};
 use crate::dataset::{Clip, Dataset};
 use crate::engine::{
     FrameReadout, Inference, Job, Jobs, LaneValue, LoadedModel, Localized, Scoring, Sound, SoundChoice, SoundKey, Wake,
@@ -24,8 +27,19 @@ use crate::playback::{PlaybackState, Player};
 /// One row of the clips panel.
 pub struct ClipRow {
     pub clip: Clip,
+    /// Where it is in the project, if it is in one.
+    pub stored: Option<ClipId>,
+    /// What was last said of its truth.
+    pub review: Option<ReviewVerdict>,
     /// Mean cIoU per model over the frames scored so far, in the order of the models; `None` until there is one.
     pub scores: Vec<Option<f64>>,
+}
+
+impl ClipRow {
+    /// A clip that is in no project.
+    pub fn loose(clip: Clip) -> Self {
+        Self { clip, stored: None, review: None, scores: Vec::new() }
+    }
 }
 
 /// A model in the list: loaded, being loaded, or refused with a reason.
@@ -108,8 +122,18 @@ pub struct AppState {
     pub wake: Wake,
     pub player: Player,
     pub playback: PlaybackState,
+    /// When `playback` stood so.
+    pub playback_read_at: SystemTime,
     pub inference: Inference,
     pub dataset_name: String,
+    /// What the clips were found in; `None` while none are open.
+    pub source: Option<Source>,
+    /// The project that the clips are in.
+    pub project: Option<ProjectDesk>,
+    /// Id of the clip that stays open while the list comes anew from the project.
+    pub kept_clip: Option<String>,
+    /// Changes with the reviews in the list.
+    pub reviews_version: u64,
     pub clips: Vec<ClipRow>,
     pub selected_clip: Option<usize>,
     pub open: Option<OpenClip>,
@@ -174,6 +198,7 @@ impl AppState {
             },
             notices: Notices::default(),
             playback,
+            playback_read_at: SystemTime::now(),
             player,
             inference: Inference::new(threads, settings.result_cache_mib.max(16) << 20, Arc::clone(&wake)),
             jobs: Jobs::new(Arc::clone(&wake)),
@@ -181,6 +206,10 @@ impl AppState {
             settings_path,
             wake,
             dataset_name: String::new(),
+            source: None,
+            project: None,
+            kept_clip: None,
+            reviews_version: 0,
             clips: Vec::new(),
             selected_clip: None,
             open: None,
@@ -209,6 +238,12 @@ impl AppState {
             adapter: String::new(),
             pass_ms: 0.0,
         }
+    }
+
+    /// Takes over how the player stands now.
+    pub fn read_playback(&mut self) {
+        self.playback = self.player.state();
+        self.playback_read_at = SystemTime::now();
     }
 
     /// The name of the protocol in force and what it does.

@@ -1,5 +1,6 @@
 //! What happens once a pass, before anything is drawn: results of jobs come in, the clock moves, wishes go out.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +9,23 @@ use super::open_clip::{self, OpenClip, Opened, OwnSound, clip_stem};
 use super::sound_picture::SoundPicture;
 use super::state::{AppState, ClipRow, ModelState, ShelfSound, ShelfState};
 use super::{App, Command, Dialog, layout};
-use crate::dataset::{self, ClipAnnotations, Dataset};
+use crate::dataset::project::Source;
+use crate::dataset::{self, ClipAnnotations, Dataset, DatasetError, FileKind};
 use crate::engine::{Job, LaneValue, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
 use crate::media::Direction;
 use crate::metrics::GroundTruthRule;
 
 /// What is being opened.
 pub enum Opening {
-    Dataset(Job<Result<Dataset, String>>),
+    Path(Job<Result<Found, String>>),
     Clip(Job<Result<Opened, String>>),
     Demo(Job<Result<PathBuf, String>>),
+}
+
+/// What a path turned out to be.
+pub enum Found {
+    Dataset(Box<Dataset>),
+    Project(PathBuf),
 }
 
 /// Sound alone and stills last as long as their sound; without any, this long.
@@ -44,11 +52,9 @@ impl App {
             path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned());
         self.state.opening_name = Some(name.clone());
         let path = path.to_owned();
-        let job = self
-            .state
-            .jobs
-            .spawn(format!("Opening {name}"), move |_| dataset::open(&path).map_err(|error| error.to_string()));
-        self.opening = Some(Opening::Dataset(job));
+        let job =
+            self.state.jobs.spawn(format!("Opening {name}"), move |_| found(path).map_err(|error| error.to_string()));
+        self.opening = Some(Opening::Path(job));
     }
 
     /// Opens the clip that the program makes itself.
@@ -100,6 +106,7 @@ impl App {
             self.dialog_answered(dialog, paths, context);
         }
         self.update_opening();
+        self.update_project();
         self.update_annotations();
         self.update_recognition();
         self.update_models(context);
@@ -119,6 +126,7 @@ impl App {
             Dialog::Annotations => self.add_annotations(path),
             Dialog::Model => self.add_model_files(vec![path]),
             Dialog::Sound => self.apply(Command::SetSound(SoundChoice::File(path)), context),
+            Dialog::SaveProject => self.save_project(path),
             Dialog::SaveScreenshot => {
                 self.remote.save_to = Some(path);
                 self.ask_for_picture(context);
@@ -129,11 +137,12 @@ impl App {
     fn update_opening(&mut self) {
         let Some(opening) = &self.opening else { return };
         match opening {
-            Opening::Dataset(job) => {
+            Opening::Path(job) => {
                 let Some(outcome) = job.poll() else { return };
                 self.opening = None;
                 match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
-                    Ok(dataset) => self.show_dataset(dataset),
+                    Ok(Found::Dataset(dataset)) => self.show_dataset(*dataset),
+                    Ok(Found::Project(path)) => self.open_project(path),
                     Err(error) => self.opening_failed(error),
                 }
             }
@@ -160,7 +169,7 @@ impl App {
     }
 
     /// What was open stays open; the reason is shown where the user looks.
-    fn opening_failed(&mut self, error: String) {
+    pub(super) fn opening_failed(&mut self, error: String) {
         self.state.opening_name = None;
         self.state.notices.error(error.clone());
         if self.state.open.is_none() {
@@ -184,16 +193,23 @@ impl App {
                 dataset.report.listed
             ));
         }
-        self.state.dataset_name = dataset.name;
-        self.state.benchmark_rule = truth_rule(dataset.benchmark);
-        self.state.clips = dataset.clips.into_iter().map(|clip| ClipRow { clip, scores: Vec::new() }).collect();
-        self.state.dataset_version += 1;
         self.close_clip();
+        self.state.project = None;
+        self.state.dataset_name = dataset.name.clone();
+        self.state.benchmark_rule = truth_rule(dataset.benchmark);
+        self.state.clips = dataset.clips.into_iter().map(ClipRow::loose).collect();
+        self.state.source = Some(Source {
+            path: dataset.path,
+            name: dataset.name,
+            benchmark: dataset.benchmark,
+            report: dataset.report,
+        });
+        self.state.dataset_version += 1;
         let first = self.state.clips.iter().position(|row| !row.clip.media.is_missing()).unwrap_or(0);
         self.select_clip(first);
     }
 
-    fn close_clip(&mut self) {
+    pub(super) fn close_clip(&mut self) {
         if let Some(open) = self.state.open.take()
             && let Some(material) = &open.material
         {
@@ -217,7 +233,7 @@ impl App {
         self.state.open_failure = None;
         let open = OpenClip::new(opened, &self.state.jobs);
         self.state.player.set_track(None, 0.0, open.duration_secs);
-        self.state.playback = self.state.player.state();
+        self.state.read_playback();
         self.state.open = Some(open);
         self.sound_changed = true;
         self.scoring_changed = true;
@@ -244,13 +260,13 @@ impl App {
     /// Gives the clips in the list the annotations of the clips of the same name.
     fn take_annotations(&mut self, dataset: Dataset) {
         let mut found = 0;
-        let only_one = self.state.clips.len() == 1 && dataset.clips.len() == 1;
+        let only = dataset.clips.first().filter(|_| self.state.clips.len() == 1 && dataset.clips.len() == 1);
+        // The first of a name counts, and a name counts before an id.
+        let by_id = dataset.clips.iter().rev().map(|clip| (clip_stem(&clip.id), clip));
+        let by_name = dataset.clips.iter().rev().map(|clip| (clip_stem(&clip.name), clip));
+        let by_stem: HashMap<_, _> = by_id.chain(by_name).collect();
         for row in &mut self.state.clips {
-            let wanted = clip_stem(&row.clip.name);
-            let source = dataset
-                .clips
-                .iter()
-                .find(|clip| only_one || clip_stem(&clip.name) == wanted || clip_stem(&clip.id) == wanted);
+            let source = only.or_else(|| by_stem.get(&clip_stem(&row.clip.name)).copied());
             if let Some(annotations) = source.and_then(|clip| clip.annotations.clone()) {
                 row.clip.annotations = Some(annotations);
                 found += 1;
@@ -366,7 +382,7 @@ impl App {
     /// Takes over where the player stands: the frame on screen is the one of that time.
     pub(super) fn update_clock(&mut self) {
         let state = &mut self.state;
-        state.playback = state.player.state();
+        state.read_playback();
         for notice in state.playback.notices.iter().skip(state.playback_notices) {
             state.notices.warn(notice.clone());
         }
@@ -510,8 +526,16 @@ fn start_laying(
     };
 }
 
+/// What lies at a path. Runs in a job.
+fn found(path: PathBuf) -> Result<Found, DatasetError> {
+    if path.is_file() && FileKind::of_file(&path)? == FileKind::Sqlite {
+        return Ok(Found::Project(path));
+    }
+    Ok(Found::Dataset(Box::new(dataset::open(&path)?)))
+}
+
 /// The ground-truth rule of the benchmark a clip is from.
-fn truth_rule(benchmark: dataset::Benchmark) -> GroundTruthRule {
+pub(super) fn truth_rule(benchmark: dataset::Benchmark) -> GroundTruthRule {
     use dataset::Benchmark as B;
     match benchmark {
         B::FlickrSoundNet | B::ExtendedFlickr => GroundTruthRule::Consensus,

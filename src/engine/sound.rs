@@ -51,7 +51,7 @@ pub struct Sound {
     pub key: SoundKey,
     pub choice: SoundChoice,
     pub track: Arc<Waveform>,
-    prepared: Mutex<HashMap<u32, Arc<Waveform>>>,
+    prepared: Mutex<HashMap<Hearing, Arc<Waveform>>>,
 }
 
 /// Rate of silence and noise, which have none of their own.
@@ -98,7 +98,7 @@ impl Sound {
         }
     }
 
-    /// The track at the rate a model hears, made once a rate.
+    /// The track at the rate a model hears, made once for each rate and way of resampling.
     pub fn prepared(&self, hearing: &Hearing) -> Arc<Waveform> {
         if hearing.rate == self.track.rate {
             return Arc::clone(&self.track);
@@ -106,7 +106,7 @@ impl Sound {
         let Ok(mut prepared) = self.prepared.lock() else {
             return Arc::new(hearing.prepare(&self.track).into_owned());
         };
-        Arc::clone(prepared.entry(hearing.rate).or_insert_with(|| Arc::new(hearing.prepare(&self.track).into_owned())))
+        Arc::clone(prepared.entry(*hearing).or_insert_with(|| Arc::new(hearing.prepare(&self.track).into_owned())))
     }
 }
 
@@ -187,6 +187,15 @@ mod tests {
         let power =
             one.track.samples.iter().map(|sample| sample * sample).sum::<f32>() / one.track.samples.len() as f32;
         assert!((power.sqrt() - NOISE_LEVEL).abs() < 0.002, "{}", power.sqrt());
+    }
+
+    #[test]
+    fn models_of_one_rate_share_a_sound_only_if_they_resample_alike() {
+        use crate::signal::Resampler;
+        let noise = Sound::noise(0.1);
+        let at = |resampler| noise.prepared(&Hearing { rate: 16_000, resampler });
+        assert!(Arc::ptr_eq(&at(Resampler::SoxrHq), &at(Resampler::SoxrHq)));
+        assert_ne!(at(Resampler::SoxrHq).samples, at(Resampler::KaiserBest).samples);
     }
 
     #[test]

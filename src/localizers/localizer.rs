@@ -146,7 +146,7 @@ impl WindowPlan {
 }
 
 /// At what rate a model wants to hear, and which resampler its authors' loader used.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Hearing {
     pub rate: u32,
     pub resampler: Resampler,

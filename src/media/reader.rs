@@ -185,8 +185,22 @@ impl VideoReader {
     fn restart(&mut self) -> Result<(), MediaError> {
         self.position = 0;
         self.decoding = None;
-        self.decoding = Some(Decoding::open(&self.media, &self.stop, true)?);
+        self.decoding = match self.rewound()? {
+            Some(decoding) => Some(decoding),
+            None => Some(Decoding::open(&self.media, &self.stop, true)?),
+        };
         Ok(())
+    }
+
+    /// Decoding from the very first packet with the demuxer that the table was read with, where there is one and it can
+    /// be brought back there: that spares opening and probing the file once more.
+    fn rewound(&self) -> Result<Option<Decoding>, MediaError> {
+        let Access::ByTime { entries, packets } = self.table.access() else { return Ok(None) };
+        let Some(first) = entries.first().filter(|first| first.order == 0) else { return Ok(None) };
+        let Some(input) = self.media.take_input(|_| true) else { return Ok(None) };
+        let mut decoding = Decoding::of_input(&self.media, input, true)?;
+        let landed = decoding.seek(packets, 0, first.dts.unwrap_or(first.pts));
+        Ok(landed.then_some(decoding))
     }
 
     /// Moves to the packet at place `order` of the file; nothing where the demuxer cannot be brought there or before.
@@ -226,10 +240,14 @@ struct Decoding {
 
 impl Decoding {
     fn open(media: &Media, stop: &Arc<AtomicBool>, full_quality: bool) -> Result<Self, MediaError> {
+        let input = libav::open_input(media.path(), stop)?;
+        Self::of_input(media, input, full_quality)
+    }
+
+    fn of_input(media: &Media, mut input: ff::format::context::Input, full_quality: bool) -> Result<Self, MediaError> {
         let path = media.path();
         let failed = |error: ff::Error| MediaError::Decode { path: path.to_owned(), reason: libav::reason(error) };
         let Some(video) = media.video() else { return Err(MediaError::NoPicture { path: path.to_owned() }) };
-        let mut input = libav::open_input(path, stop)?;
         libav::read_only_streams(&mut input, &[video.stream]);
         let decoder = open_decoder(path, &input, video.stream, full_quality)?.video().map_err(failed)?;
         Ok(Self {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 
 use ffmpeg_next as ff;
 
@@ -15,9 +15,19 @@ use super::still;
 use crate::geometry::Size;
 
 /// A media file that was opened and understood. Cheap to clone; what it says does not change.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Media {
     facts: Arc<Facts>,
+    /// The demuxer that was opened last and is free: whoever reads next need not open and probe the file again.
+    free: Arc<Mutex<Option<FreeInput>>>,
+}
+
+/// A demuxer that nobody uses.
+pub(super) enum FreeInput {
+    /// Nothing was taken from it yet.
+    Fresh(ff::format::context::Input),
+    /// Read to its end, all streams but the pictures switched off.
+    Read(ff::format::context::Input),
 }
 
 /// What the headers of a file say.
@@ -80,11 +90,11 @@ pub struct AudioStream {
 pub fn open(path: impl AsRef<Path>) -> Result<Media, MediaError> {
     let path = path.as_ref();
     libav::readable_file(path)?;
-    let facts = match still::facts(path)? {
-        Some(facts) => facts,
-        None => read_headers(path)?,
+    let (facts, free) = match still::facts(path)? {
+        Some(facts) => (facts, None),
+        None => read_headers(path).map(|(facts, input)| (facts, Some(FreeInput::Fresh(input))))?,
     };
-    Ok(Media { facts: Arc::new(facts) })
+    Ok(Media { facts: Arc::new(facts), free: Arc::new(Mutex::new(free)) })
 }
 
 impl Media {
@@ -131,6 +141,33 @@ impl Media {
     pub(super) fn zero_micros(&self) -> i64 {
         self.facts.zero_micros
     }
+
+    /// The free demuxer if it is as `fits` wants it; it is the caller's then.
+    pub(super) fn take_input(&self, fits: impl Fn(&FreeInput) -> bool) -> Option<ff::format::context::Input> {
+        let mut free = self.free.lock().ok()?;
+        match free.take() {
+            Some(found) if fits(&found) => Some(match found {
+                FreeInput::Fresh(input) | FreeInput::Read(input) => input,
+            }),
+            other => {
+                *free = other;
+                None
+            }
+        }
+    }
+
+    /// Leaves a demuxer for whoever reads next.
+    pub(super) fn leave_input(&self, input: FreeInput) {
+        if let Ok(mut free) = self.free.lock() {
+            *free = Some(input);
+        }
+    }
+}
+
+impl fmt::Debug for Media {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Media").field(&self.facts).finish()
+    }
 }
 
 impl fmt::Display for Media {
@@ -139,7 +176,7 @@ impl fmt::Display for Media {
     }
 }
 
-fn read_headers(path: &Path) -> Result<Facts, MediaError> {
+fn read_headers(path: &Path) -> Result<(Facts, ff::format::context::Input), MediaError> {
     let input = libav::open_input(path, &Arc::new(AtomicBool::new(false)))?;
     let mut notes = Vec::new();
     let video_at = best_stream(&input, ff::media::Type::Video, &mut notes);
@@ -164,7 +201,7 @@ fn read_headers(path: &Path) -> Result<Facts, MediaError> {
         notes.push("The container does not say how long it is".into());
     }
     let zero_micros = libav::container_start_micros(&input).unwrap_or(0);
-    Ok(Facts {
+    let facts = Facts {
         path: path.to_owned(),
         container: input.format().name().to_owned(),
         still: false,
@@ -174,7 +211,8 @@ fn read_headers(path: &Path) -> Result<Facts, MediaError> {
         audio,
         duration_secs,
         notes,
-    })
+    };
+    Ok((facts, input))
 }
 
 /// The stream of a kind to show: FFmpeg's own choice, cover pictures left out.

@@ -1,12 +1,11 @@
 //! The frame table: which frames a clip presents, when, and from where each can be decoded.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use ffmpeg_next as ff;
 
-use super::source::clock_secs;
+use super::source::{FreeInput, clock_secs};
 use super::{Media, MediaError, libav, reader};
 
 /// The presented frames of a clip in presentation order: those that `ffmpeg -i FILE -fps_mode passthrough` presents.
@@ -117,7 +116,7 @@ impl FrameTable {
         if media.is_still() {
             return Ok(Self::of_still());
         }
-        let (packets, ended) = read_packets(media.path(), video.stream, stop)?;
+        let (packets, ended) = read_packets(media, video.stream, stop)?;
         let mut notes = Vec::new();
         if let Some(reason) = ended {
             notes.push(format!("The file breaks off: {reason}"));
@@ -298,11 +297,13 @@ fn head_packets(packets: &[PacketFacts]) -> usize {
 
 /// Every packet of a stream, and why reading ended if not at the end of the file.
 fn read_packets(
-    path: &Path,
+    media: &Media,
     stream: usize,
     stop: &Arc<AtomicBool>,
 ) -> Result<(Vec<PacketFacts>, Option<String>), MediaError> {
-    let mut input = libav::open_input(path, stop)?;
+    let path = media.path();
+    let fresh = media.take_input(|free| matches!(free, FreeInput::Fresh(_)));
+    let mut input = fresh.map_or_else(|| libav::open_input(path, stop), Ok)?;
     libav::read_only_streams(&mut input, &[stream]);
     let made_up = libav::makes_up_times(&input);
     let mut packets = Vec::new();
@@ -329,6 +330,9 @@ fn read_packets(
             Err(error) => break Some(libav::reason(error)),
         }
     };
+    if ended.is_none() {
+        media.leave_input(FreeInput::Read(input));
+    }
     Ok((packets, ended))
 }
 

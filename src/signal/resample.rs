@@ -65,39 +65,119 @@ pub fn resample(sound: &Waveform, rate: u32, resampler: Resampler) -> Waveform {
     let (own_rate, new_rate) = (u64::from(sound.rate), u64::from(rate));
     let scaled = sound.frames() as u64 * new_rate;
     let (computed, frames) = ((scaled / own_rate) as usize, scaled.div_ceil(own_rate) as usize);
+    let ratio = new_rate as f64 / own_rate as f64;
+    let phases =
+        Phases::of(own_rate, new_rate, table, kernel.precision).filter(|phases| phases.weights.len() < computed);
     let mut samples = vec![0.0f32; frames * channels];
     for channel in 0..channels {
-        let own: Vec<f32> = sound.samples.iter().skip(channel).step_by(channels).copied().collect();
-        for (frame, target) in samples.iter_mut().skip(channel).step_by(channels).take(computed).enumerate() {
-            let time = frame as f64 * f64::from(sound.rate) / f64::from(rate);
-            *target = interpolate(&own, time, new_rate as f64 / own_rate as f64, table, kernel.precision);
+        let own: Vec<f64> =
+            sound.samples.iter().skip(channel).step_by(channels).map(|value| f64::from(*value)).collect();
+        let targets = samples.iter_mut().skip(channel).step_by(channels).take(computed).enumerate();
+        match &phases {
+            Some(phases) => targets.for_each(|(frame, target)| *target = phases.value(&own, frame)),
+            None => targets.for_each(|(frame, target)| {
+                let time = frame as f64 * f64::from(sound.rate) / f64::from(rate);
+                *target = interpolate(&own, time, ratio, table, kernel.precision);
+            }),
         }
     }
     Waveform { rate, channels: sound.channels, samples }
 }
 
+/// Between two rates whose ratio is a fraction of small numbers the same few stretches of the kernel come again and
+/// again; here each of them is laid out once, in the order of the samples that it weighs.
+struct Phases {
+    /// Samples of the own rate, and frames of the new one, after which the weights repeat.
+    own_period: usize,
+    new_period: usize,
+    weights: Vec<PhaseWeights>,
+}
+
+/// The weights of one frame in a period.
+struct PhaseWeights {
+    /// How many samples lie up to the frame's time, counted from the period's first sample and including it.
+    until: usize,
+    /// Weights of the samples up to the frame's time and after it.
+    before: Vec<f64>,
+    after: Vec<f64>,
+}
+
+/// Beyond so many weights (about 64 MB) they are not laid out but interpolated sample by sample.
+const MOST_WEIGHTS: usize = 8 << 20;
+
+impl Phases {
+    fn of(own_rate: u64, new_rate: u64, table: &[f64], precision: usize) -> Option<Self> {
+        let divisor = greatest_common_divisor(own_rate, new_rate);
+        let (own_period, new_period) = ((own_rate / divisor) as usize, (new_rate / divisor) as usize);
+        let scale = (new_rate as f64 / own_rate as f64).min(1.0);
+        let step = ((scale * precision as f64) as usize).max(1);
+        if new_period.saturating_mul(2 * table.len() / step) > MOST_WEIGHTS {
+            return None;
+        }
+        let weights = (0..new_period).map(|frame| {
+            let time = (frame * own_period) as f64 / new_period as f64;
+            let nearest = frame * own_period / new_period;
+            let fraction = scale * (time - nearest as f64);
+            let mut before: Vec<f64> = wing_weights(fraction, step, table, precision).map(|w| scale * w).collect();
+            before.reverse();
+            let after = wing_weights(scale - fraction, step, table, precision).map(|w| scale * w).collect();
+            PhaseWeights { until: nearest + 1, before, after }
+        });
+        Some(Self { own_period, new_period, weights: weights.collect() })
+    }
+
+    /// The new sound's sample at `frame`.
+    fn value(&self, samples: &[f64], frame: usize) -> f32 {
+        let phase = &self.weights[frame % self.new_period];
+        let until = (frame / self.new_period * self.own_period + phase.until).min(samples.len());
+        let (before, after) = samples.split_at(until);
+        let count = before.len().min(phase.before.len());
+        let sum = dot(&before[before.len() - count..], &phase.before[phase.before.len() - count..]);
+        let count = after.len().min(phase.after.len());
+        (sum + dot(&after[..count], &phase.after[..count])) as f32
+    }
+}
+
+/// Sum of products of two slices of one length, in eight partial sums.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (a_blocks, a_rest) = a.as_chunks::<8>();
+    let (b_blocks, b_rest) = b.as_chunks::<8>();
+    for (a, b) in a_blocks.iter().zip(b_blocks) {
+        for lane in 0..8 {
+            sums[lane] += a[lane] * b[lane];
+        }
+    }
+    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
+}
+
+fn greatest_common_divisor(a: u64, b: u64) -> u64 {
+    if b == 0 { a } else { greatest_common_divisor(b, a % b) }
+}
+
 /// Band-limited interpolation of `samples` at `time` (in samples), as J. O. Smith describes it and resampy computes it:
 /// the kernel is stretched by the inverse of `ratio` where the rate falls.
-fn interpolate(samples: &[f32], time: f64, ratio: f64, table: &[f64], precision: usize) -> f32 {
+fn interpolate(samples: &[f64], time: f64, ratio: f64, table: &[f64], precision: usize) -> f32 {
     let scale = ratio.min(1.0);
-    let step = (scale * precision as f64) as usize;
+    let step = ((scale * precision as f64) as usize).max(1);
     let nearest = (time as usize).min(samples.len().saturating_sub(1));
     let fraction = scale * (time - nearest as f64);
     let (before, after) = samples.split_at(nearest + 1);
-    let wing = |fraction: f64, samples: &mut dyn Iterator<Item = &f32>| {
-        let place = fraction * precision as f64;
-        let first = place as usize;
-        let between = place - first as f64;
-        let mut sum = 0.0;
-        for (index, sample) in (first..table.len()).step_by(step.max(1)).zip(samples) {
-            let weight = table[index];
-            let next = table.get(index + 1).copied().unwrap_or(weight);
-            sum += (weight + between * (next - weight)) * f64::from(*sample);
-        }
-        sum
-    };
-    let sum = wing(fraction, &mut before.iter().rev()) + wing(scale - fraction, &mut after.iter());
-    (scale * sum) as f32
+    let before = wing_weights(fraction, step, table, precision).zip(before.iter().rev()).map(|(w, sample)| w * sample);
+    let after = wing_weights(scale - fraction, step, table, precision).zip(after).map(|(w, sample)| w * sample);
+    (scale * (before.sum::<f64>() + after.sum::<f64>())) as f32
+}
+
+/// The kernel at `fraction` zero crossings from its middle and every `step` table places further out.
+fn wing_weights(fraction: f64, step: usize, table: &[f64], precision: usize) -> impl Iterator<Item = f64> {
+    let place = fraction * precision as f64;
+    let first = place as usize;
+    let between = place - first as f64;
+    (first..table.len()).step_by(step).map(move |index| {
+        let weight = table[index];
+        let next = table.get(index + 1).copied().unwrap_or(weight);
+        weight + between * (next - weight)
+    })
 }
 
 /// sin(πx) / πx.
@@ -115,4 +195,32 @@ pub(crate) fn bessel_i0(x: f64) -> f64 {
         order += 1.0;
     }
     sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_laid_out_once_give_what_interpolation_gives() {
+        let value = |n: usize| ((n * n % 977) as f32 / 488.0 - 1.0) * 0.7;
+        for (own_rate, new_rate) in [(44_100, 16_000), (48_000, 16_000), (8_000, 22_050), (44_100, 44_101)] {
+            let sound = Waveform { rate: own_rate, channels: 2, samples: (0..6_000).map(value).collect() };
+            for (resampler, kernel) in [(Resampler::SoxrHq, SOXR_HQ), (Resampler::KaiserFast, KAISER_FAST)] {
+                let made = resample(&sound, new_rate, resampler);
+                let table = kernel.right_half();
+                let ratio = f64::from(new_rate) / f64::from(own_rate);
+                for channel in 0..2 {
+                    let own: Vec<f64> = sound.samples.iter().skip(channel).step_by(2).map(|v| f64::from(*v)).collect();
+                    let computed = own.len() * new_rate as usize / own_rate as usize;
+                    for frame in 0..computed {
+                        let time = frame as f64 * f64::from(own_rate) / f64::from(new_rate);
+                        let expected = interpolate(&own, time, ratio, &table, kernel.precision);
+                        let difference = (made.samples[2 * frame + channel] - expected).abs();
+                        assert!(difference < 1e-6, "{own_rate} to {new_rate}, frame {frame}: {difference}");
+                    }
+                }
+            }
+        }
+    }
 }

@@ -63,7 +63,9 @@ fn clips_come_back_as_they_went_in() {
         let id = project.find(&clip.id).unwrap().unwrap();
         assert_eq!(project.clip(id).unwrap(), *clip);
     }
-    assert_eq!(project.sources().unwrap(), [(set.path.clone(), set.report.clone())]);
+    let [source] = project.sources().unwrap().try_into().unwrap();
+    assert_eq!((source.path, source.name), (set.path.clone(), set.name.clone()));
+    assert_eq!((source.benchmark, source.report), (set.benchmark, set.report.clone()));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, T
 /// The window on a still picture with a box in its middle, under the two naive baselines.
 struct Window {
     harness: Harness<'static, App>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 /// Exactly the cells of the centre box on a grid of 224: half of the frame's area, in the middle. A tenth of a cell
@@ -47,7 +47,7 @@ impl Window {
             .with_theme(if theme == ThemeChoice::Light { egui::Theme::Light } else { egui::Theme::Dark })
             .wgpu()
             .build_eframe(|creation| App::new(creation, options).unwrap());
-        let mut window = Self { harness, _folder: folder };
+        let mut window = Self { harness, folder };
         window.wait("both models have answered", |state| {
             state["models"]
                 .as_array()
@@ -157,8 +157,17 @@ fn holding_the_own_sound_lasts_as_long_as_the_key() {
 #[test]
 fn every_command_without_arguments_can_be_given_at_any_time() {
     // Dialogs need a desktop; quitting and full screen are the window system's.
-    let left_out =
-        ["open", "open-folder", "annotations", "model-add", "sound-file", "screenshot", "quit", "fullscreen"];
+    let left_out = [
+        "open",
+        "open-folder",
+        "annotations",
+        "model-add",
+        "sound-file",
+        "project-save",
+        "screenshot",
+        "quit",
+        "fullscreen",
+    ];
     let mut window = Window::open([900.0, 600.0], ThemeChoice::Dark);
     for info in COMMANDS.iter().filter(|info| info.is_complete() && !left_out.contains(&info.name)) {
         if info.name == "open-demo" {
@@ -188,6 +197,40 @@ fn a_file_that_cannot_be_opened_leaves_everything_as_it_was() {
     window.send(Command::AddModel("no-such-system".into()));
     window.wait("the system is refused", |state| !state["models"][3]["failure"].is_null());
     assert_eq!(window.state()["models"][0]["readout"]["ciou"], 1.0);
+}
+
+#[test]
+fn reviews_are_kept_in_a_project() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let folder = window.folder.path().to_owned();
+    RgbImage::new(96, 64).save(folder.join("cat.png")).unwrap();
+    window.harness.key_press(egui::Key::Y);
+    window.wait("a word on where reviews go", |state| {
+        let notices = state["notices"].as_array().unwrap();
+        notices.iter().any(|notice| notice["text"].as_str().unwrap().contains("project"))
+    });
+    window.send(Command::OpenPath(folder.clone()));
+    window.wait("both clips", |state| state["clips"] == 2 && state["clip"]["name"] == "bell.png");
+    let project = folder.join("bells.sonolens");
+    window.send(Command::SaveProject(project.clone()));
+    window
+        .wait("the project", |state| !state["project"].is_null() && state["clips"] == 2 && state["selected_clip"] == 1);
+    assert_eq!(window.state()["clip"]["name"], "bell.png", "what was open stays open");
+    window.harness.get_by_label("Clips shown, by review");
+
+    window.harness.key_press(egui::Key::Y);
+    window.wait("the next clip", |state| state["clip"]["name"] == "cat.png");
+    window.harness.get_by_label("Clip bell.png, accepted");
+    window.harness.key_press(egui::Key::E);
+    window.wait("its review", |state| state["review"] == "fix");
+    assert_eq!(window.state()["clip"]["name"], "cat.png", "what is to be corrected stays");
+
+    // Another window would find it so, too.
+    window.send(Command::OpenPath(project));
+    window.wait("the project again", |state| state["clips"] == 2 && state["clip"]["name"] == "bell.png");
+    assert_eq!(window.state()["review"], "accept");
+    assert!(window.state()["clip"]["has_annotations"] == true, "with its truth");
+    window.harness.get_by_label("Clip cat.png, to correct");
 }
 
 #[test]

@@ -25,7 +25,6 @@ struct Session {
 }
 
 #[test]
-#[ignore = "passes on an idle machine, not on a busy one; run it with --ignored"]
 fn a_session_in_the_window() {
     let folder = tempfile::tempdir().unwrap();
     let Some(scene) = Scene::make(folder.path()) else { return };
@@ -354,29 +353,34 @@ impl Session {
             let (Some(first), Some(last)) = (moments.first(), moments.last()) else {
                 return Err("nothing was seen".into());
             };
-            let passed_secs = (last.nanos() - first.nanos()) as f64 * 1e-9;
+            let passed_secs = last.unix_secs - first.unix_secs;
             let pace = (last.position_secs - first.position_secs) / passed_secs;
             if !(0.9..=1.1).contains(&pace) {
                 return Err(format!("the position advances at {pace:.3} of the wall clock's pace"));
             }
-            let (mut first_half, mut second_half) = (0, 0);
+            let (mut first_half, mut second_half, mut in_time) = (Vec::new(), Vec::new(), 0);
             for moment in moments {
-                // The picture is not before its time, and not long after it.
+                // The picture is never before its time, and seldom long after it.
                 let due = (moment.position_secs * scene::FRAME_RATE as f64 + 0.05) as i64;
-                let late = due - moment.frame_shown;
-                if !(-1..=10).contains(&late) {
-                    return Err(format!("frame {} is shown when frame {due} is due", moment.frame_shown));
+                if moment.frame_shown > due + 1 {
+                    return Err(format!("frame {} is shown before frame {due} is due", moment.frame_shown));
                 }
-                // Where the answer took long, nobody knows when it was true.
-                let (expected, count) = match moment.position_secs {
-                    _ if moment.after_nanos - moment.before_nanos > 300_000_000 => continue,
-                    secs if secs < 2.6 => (scene::FIRST_TONE, &mut first_half),
-                    secs if secs > 3.4 => (scene::SECOND_TONE, &mut second_half),
-                    _ => continue,
-                };
-                match heard_at(recording, moment.nanos()) {
-                    Heard::Tone(hertz) if hertz == expected => *count += 1,
-                    other => return Err(format!("at {:.3} s {other:?} instead of {expected}", moment.position_secs)),
+                in_time += usize::from(due - moment.frame_shown <= 10);
+                let heard = heard_at(recording, moment.unix_secs);
+                match moment.position_secs {
+                    secs if secs < 2.6 => first_half.push(heard == Heard::Tone(scene::FIRST_TONE)),
+                    secs if secs > 3.4 => second_half.push(heard == Heard::Tone(scene::SECOND_TONE)),
+                    _ => {}
+                }
+            }
+            if in_time * 10 < moments.len() * 9 {
+                return Err(format!("the picture is late in all but {in_time} of {} moments", moments.len()));
+            }
+            for (what, fits) in [("first", first_half), ("second", second_half)] {
+                // A machine that cannot feed the device drops a block now and then.
+                let fitting = fits.iter().filter(|fits| **fits).count();
+                if fits.len() < 2 || fitting * 10 < fits.len() * 9 {
+                    return Err(format!("in the {what} half {fitting} of {} moments sound right", fits.len()));
                 }
             }
             let numbers: Vec<usize> = moments.iter().filter_map(|moment| moment.number_seen).collect();
@@ -384,9 +388,6 @@ impl Session {
             different.dedup();
             if !numbers.is_sorted() || different.len() < 5 {
                 return Err(format!("the screen does not follow: {numbers:?}"));
-            }
-            if first_half < 2 || second_half < 2 {
-                return Err(format!("too few quick answers: {first_half} and {second_half}"));
             }
             Ok(())
         });
@@ -403,16 +404,13 @@ impl Session {
         });
         let mut moments: Vec<Moment> = Vec::new();
         loop {
-            let before_nanos = unix_nanos();
             let state = self.program.state();
-            let after_nanos = unix_nanos();
             if state["playing"] == false {
                 break;
             }
             let position_secs = state["position_secs"].as_f64().unwrap();
             moments.push(Moment {
-                before_nanos,
-                after_nanos,
+                unix_secs: state["position_read_at_unix_secs"].as_f64().unwrap(),
                 position_secs,
                 frame_shown: state["clip"]["frame_shown"].as_i64().unwrap_or(-1),
                 number_seen: place.frame_number(&self.screen.picture()),
@@ -592,18 +590,11 @@ impl Session {
 
 /// What was seen at one moment of playing.
 struct Moment {
-    before_nanos: u64,
-    after_nanos: u64,
+    /// When the position was this, in seconds since the Unix epoch.
+    unix_secs: f64,
     position_secs: f64,
     frame_shown: i64,
     number_seen: Option<usize>,
-}
-
-impl Moment {
-    /// When it was, as far as anybody knows.
-    fn nanos(&self) -> u64 {
-        self.before_nanos / 2 + self.after_nanos / 2
-    }
 }
 
 /// A stretch of time in which one thing is to be heard.
@@ -617,7 +608,12 @@ impl Stretch {
     fn judge(&self, recording: &Recording) -> Result<(), String> {
         let count = 12;
         let looks: Vec<Heard> = (0..count)
-            .map(|look| heard_at(recording, self.start_nanos + (self.end_nanos - self.start_nanos) * look / count))
+            .map(|look| {
+                heard_at(
+                    recording,
+                    (self.start_nanos + (self.end_nanos - self.start_nanos) * look / count) as f64 * 1e-9,
+                )
+            })
             .collect();
         // A busy machine may drop a few blocks, and the loop's seam is a fade.
         let fitting = looks.iter().filter(|heard| **heard == self.expected).count();
@@ -626,9 +622,10 @@ impl Stretch {
 }
 
 /// What the device played around a moment.
-fn heard_at(recording: &Recording, nanos: u64) -> Heard {
+fn heard_at(recording: &Recording, unix_secs: f64) -> Heard {
     let half = RATE as usize / 40;
-    let middle = ((nanos as f64 - recording.first_frame_nanos) * 1e-9 * f64::from(RATE)).max(0.0) as usize;
+    let since_secs = unix_secs - recording.first_frame_nanos * 1e-9;
+    let middle = (since_secs * f64::from(RATE)).max(0.0) as usize;
     let start = middle.saturating_sub(half).min(recording.frames.len());
     let end = (middle + half).min(recording.frames.len());
     heard(&recording.frames[start..end], RATE, &TONES)

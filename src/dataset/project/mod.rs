@@ -14,7 +14,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::annotation::{Annotation, ClipAnnotations, MaskAnnotation, SoundInterval};
-use super::clip::{Clip, Dataset};
+use super::clip::{Benchmark, Clip, Dataset};
 use super::error::{DatasetError, Problem};
 use super::report::Report;
 
@@ -43,6 +43,15 @@ pub enum Fact {
 
 /// How long a write waits for another program that has the file.
 const BUSY_WAIT: Duration = Duration::from_secs(5);
+
+/// A dataset that a project has taken in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    pub path: PathBuf,
+    pub name: String,
+    pub benchmark: Benchmark,
+    pub report: Report,
+}
 
 /// An open project.
 pub struct Project {
@@ -187,16 +196,17 @@ impl Project {
     /// # Errors
     /// There is no such clip, or the file is damaged.
     pub fn clip(&self, id: ClipId) -> Result<Clip, DatasetError> {
-        let row = self.connection.query_row(
-            "SELECT key, name, class, split, negative, media, scored FROM clips WHERE id = ?1",
-            [id.0],
-            |row| {
-                let text = |column: usize| row.get::<_, String>(column);
-                let some = |column: usize| row.get::<_, Option<String>>(column);
-                Ok((text(0)?, text(1)?, some(2)?, some(3)?, some(4)?, text(5)?, text(6)?))
-            },
-        );
-        let (key, name, class, split, negative, media, scored) = row.map_err(|error| self.failed(error))?;
+        let map = |error| self.failed(error);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT key, name, class, split, negative, media, scored FROM clips WHERE id = ?1")
+            .map_err(map)?;
+        let row = statement.query_row([id.0], |row| {
+            let text = |column: usize| row.get::<_, String>(column);
+            let some = |column: usize| row.get::<_, Option<String>>(column);
+            Ok((text(0)?, text(1)?, some(2)?, some(3)?, some(4)?, text(5)?, text(6)?))
+        });
+        let (key, name, class, split, negative, media, scored) = row.map_err(map)?;
         Ok(Clip {
             id: key,
             name,
@@ -214,12 +224,11 @@ impl Project {
     /// # Errors
     /// There is no such clip, or the file is damaged.
     pub fn annotations(&self, id: ClipId) -> Result<Option<ClipAnnotations>, DatasetError> {
-        let (annotated, frame_rate): (bool, Option<f64>) = self
-            .connection
-            .query_row("SELECT annotated, frame_rate FROM clips WHERE id = ?1", [id.0], |row| {
-                Ok((row.get(0)?, row.get(1)?))
-            })
-            .map_err(|error| self.failed(error))?;
+        let map = |error| self.failed(error);
+        let mut statement =
+            self.connection.prepare_cached("SELECT annotated, frame_rate FROM clips WHERE id = ?1").map_err(map)?;
+        let (annotated, frame_rate): (bool, Option<f64>) =
+            statement.query_row([id.0], |row| Ok((row.get(0)?, row.get(1)?))).map_err(map)?;
         let facts = self.facts(id)?;
         if !annotated && facts.is_empty() {
             return Ok(None);
@@ -254,18 +263,28 @@ impl Project {
         .collect()
     }
 
-    /// What was found out about each dataset that was taken in: its path and report.
+    /// The datasets that were taken in, and what was found out about each.
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn sources(&self) -> Result<Vec<(PathBuf, Report)>, DatasetError> {
+    pub fn sources(&self) -> Result<Vec<Source>, DatasetError> {
         let map = |error| self.failed(error);
-        let mut statement = self.connection.prepare("SELECT path, report FROM sources ORDER BY path").map_err(map)?;
-        let rows =
-            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))).map_err(map)?;
+        let mut statement =
+            self.connection.prepare("SELECT path, name, benchmark, report FROM sources ORDER BY path").map_err(map)?;
+        let rows = statement
+            .query_map([], |row| {
+                let text = |column: usize| row.get::<_, String>(column);
+                Ok((text(0)?, text(1)?, text(2)?, text(3)?))
+            })
+            .map_err(map)?;
         rows.map(|row| {
-            let (path, report) = row.map_err(map)?;
-            Ok((PathBuf::from(path), self.parsed(&report)?))
+            let (path, name, benchmark, report) = row.map_err(map)?;
+            Ok(Source {
+                path: PathBuf::from(path),
+                name,
+                benchmark: self.parsed(&benchmark)?,
+                report: self.parsed(&report)?,
+            })
         })
         .collect()
     }
