@@ -204,6 +204,8 @@ fn reviews_are_kept_in_a_project() {
     let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
     let folder = window.folder.path().to_owned();
     RgbImage::new(96, 64).save(folder.join("cat.png")).unwrap();
+    let coco = std::fs::read_to_string(folder.join("bell.json")).unwrap();
+    std::fs::write(folder.join("cat.json"), coco.replace("bell", "cat")).unwrap();
     window.harness.key_press(egui::Key::Y);
     window.wait("a word on where reviews go", |state| {
         let notices = state["notices"].as_array().unwrap();
