@@ -9,6 +9,7 @@ pub mod doctor;
 pub mod localize;
 pub mod models;
 pub mod probe;
+pub mod probe_dataset;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -46,7 +47,8 @@ struct WindowArguments {
 enum Command {
     /// Localize a sound in one frame and write the heatmap as .npz
     Localize(localize::LocalizeArguments),
-    /// Tell what a file is: streams, frame table, MD5 of every presented frame
+    /// Tell what a file is (streams, frame table, MD5 of every presented frame), or a dataset (benchmark, list, what is
+    /// missing)
     Probe(ProbeArguments),
     /// Which models there are, adding weights, whether a model runs
     #[command(subcommand)]
@@ -144,6 +146,9 @@ struct ProbeArguments {
     /// MD5 of each presented frame in the form of FFmpeg's framemd5 muxer
     #[arg(long)]
     framemd5: bool,
+    /// Of a dataset: open and decode every clip, and tell what is unreadable, silent, still, too short or of two lengths
+    #[arg(long)]
+    media: bool,
     /// A machine-readable answer
     #[arg(long)]
     json: bool,
@@ -174,7 +179,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             app::run(app::StartOptions { paths, models, ipc, settings_path: None }).map_err(Into::into)
         }
         Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map_err(Into::into),
-        Some(Command::Probe(ProbeArguments { path, frames, framemd5, json })) => {
+        Some(Command::Probe(ProbeArguments { path, media, json, .. })) if probe_dataset::is_dataset(&path) => {
+            probe_dataset::run(&path, media, json, &mut out).map_err(Into::into)
+        }
+        Some(Command::Probe(ProbeArguments { path, frames, framemd5, json, .. })) => {
             probe::run(&path, probe::ProbeOptions { frames, framemd5, json }, &mut out).map_err(Into::into)
         }
         Some(Command::Models(arguments)) => {

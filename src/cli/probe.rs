@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use serde_json::{Value, json};
 
+use crate::dataset::DatasetError;
 use crate::media::{self, FrameTable, Media, MediaError, VideoReader};
 
 /// What to show of a file.
@@ -25,6 +26,8 @@ pub struct ProbeOptions {
 pub enum ProbeError {
     #[error(transparent)]
     Media(#[from] MediaError),
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
     #[error("the answer cannot be written: {0}")]
     Output(#[from] std::io::Error),
 }

@@ -13,7 +13,8 @@ use super::report::Report;
 pub enum ClipMedia {
     /// A video with its own sound, or without any.
     Video(PathBuf),
-    /// A video that is asked with the sound of another file (the negatives of the extended benchmarks).
+    /// A video that is asked with the sound of another file: its own, stored apart (Urbansas), or another clip's (the
+    /// negatives of the extended benchmarks).
     VideoAndSound {
         video: PathBuf,
         sound: PathBuf,

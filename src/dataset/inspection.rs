@@ -2,10 +2,11 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 
 use super::clip::{Clip, ClipMedia, Dataset};
+use super::identity;
 use super::report::MediaProblem;
 use crate::media::{self, FrameTable, MediaError};
 
@@ -28,25 +29,48 @@ impl Default for InspectionRules {
     }
 }
 
-/// The problems of each clip that has any, in the dataset's order. `progress` hears how many clips are done of how
-/// many, and ends the work by breaking.
+/// The problems of each clip that has any, in the dataset's order, found by all cores. `progress` hears how many clips
+/// are done of how many, and ends the work by breaking; what was found until then is the answer.
 pub fn inspect(
     dataset: &Dataset,
     rules: InspectionRules,
     stop: &Arc<AtomicBool>,
     mut progress: impl FnMut(usize, usize) -> ControlFlow<()>,
 ) -> Vec<(String, Vec<MediaProblem>)> {
-    let mut found = Vec::new();
-    for (done, clip) in dataset.clips.iter().enumerate() {
-        if progress(done, dataset.clips.len()).is_break() {
-            break;
-        }
-        let problems = inspect_clip(clip, rules, stop);
-        if !problems.is_empty() {
-            found.push((clip.id.clone(), problems));
-        }
+    let clips = &dataset.clips;
+    let next = AtomicUsize::new(0);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from).min(clips.len());
+    let mut found: Vec<(usize, Vec<MediaProblem>)> = Vec::new();
+    if progress(0, clips.len()).is_break() {
+        return Vec::new();
     }
-    found
+    std::thread::scope(|scope| {
+        let (answers, answered) = mpsc::channel();
+        for _ in 0..workers {
+            let (answers, next) = (answers.clone(), &next);
+            scope.spawn(move || {
+                loop {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(clip) = clips.get(place) else { break };
+                    if answers.send((place, inspect_clip(clip, rules, stop))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(answers);
+        for (done, (place, problems)) in answered.iter().enumerate() {
+            if !problems.is_empty() {
+                found.push((place, problems));
+            }
+            if progress(done + 1, clips.len()).is_break() {
+                next.store(clips.len(), Ordering::Relaxed);
+                break;
+            }
+        }
+    });
+    found.sort_by_key(|(place, _)| *place);
+    found.into_iter().filter_map(|(place, problems)| Some((clips.get(place)?.id.clone(), problems))).collect()
 }
 
 /// The problems of one clip: its picture's frames are counted and its sound is decoded whole.
@@ -88,7 +112,13 @@ pub fn inspect_clip(clip: &Clip, rules: InspectionRules, stop: &Arc<AtomicBool>)
                     problems.push(MediaProblem::TooShort { secs, needed_secs: rules.needed_secs });
                 }
                 // The sound of another clip has a length of its own.
-                if let (Some(picture_secs), ClipMedia::Video(_)) = (picture_secs, &clip.media)
+                let own = match &clip.media {
+                    ClipMedia::VideoAndSound { video, sound } => {
+                        identity::key(&identity::file_name(video)) == identity::key(&identity::file_name(sound))
+                    }
+                    _ => true,
+                };
+                if let (Some(picture_secs), true) = (picture_secs, own)
                     && (picture_secs - sound.end_secs()).abs() > rules.tolerance_secs
                 {
                     problems.push(MediaProblem::LengthsDisagree { picture_secs, sound_secs: sound.end_secs() });

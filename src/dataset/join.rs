@@ -184,7 +184,8 @@ impl ClipMedia {
                 }
                 Self::StillAndSound { image, sound }
             }
-            (_, Some(video), Some(sound)) if other_sound => Self::VideoAndSound { video, sound },
+            // Urbansas's videos are mute, with the sound in a file beside them; negatives hear another clip.
+            (_, Some(video), Some(sound)) if item.sound.is_some() => Self::VideoAndSound { video, sound },
             (_, Some(_), None) if other_sound => Self::Missing { wanted: vec![sound_name.to_owned()] },
             (_, Some(video), _) => Self::Video(video),
             (None, None, Some(sound)) if item.kind == MediaKind::Unsaid && item.annotations.is_none() => {

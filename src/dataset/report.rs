@@ -1,5 +1,6 @@
 //! What was found out about a dataset while opening it.
 
+use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,40 @@ pub enum MediaProblem {
         picture_secs: f64,
         sound_secs: f64,
     },
+}
+
+impl MediaProblem {
+    /// What is wrong, in words that many clips can share.
+    pub fn heading(&self) -> &'static str {
+        match self {
+            Self::Missing { .. } => "missing",
+            Self::Unreadable { .. } => "unreadable",
+            Self::NoSound => "without sound",
+            Self::Silent => "silent",
+            Self::Still => "still",
+            Self::TooShort { .. } => "too short",
+            Self::LengthsDisagree { .. } => "lengths disagree",
+        }
+    }
+}
+
+/// With what was looked for, why it cannot be read, or the lengths.
+impl fmt::Display for MediaProblem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { wanted } => write!(formatter, "no file for {}", wanted.join(" and ")),
+            Self::Unreadable { reason, .. } => formatter.write_str(reason),
+            Self::NoSound => formatter.write_str("no sound"),
+            Self::Silent => formatter.write_str("every sample of the sound is zero, or nearly"),
+            Self::Still => formatter.write_str("a video of a single frame"),
+            Self::TooShort { secs, needed_secs } => {
+                write!(formatter, "{secs:.3} s of sound where models hear {needed_secs:.3} s")
+            }
+            Self::LengthsDisagree { picture_secs, sound_secs } => {
+                write!(formatter, "{picture_secs:.3} s of pictures and {sound_secs:.3} s of sound")
+            }
+        }
+    }
 }
 
 /// How many clips there are, what is missing, and what is odd.

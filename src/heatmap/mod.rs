@@ -9,7 +9,7 @@ mod resample;
 
 pub use grid::Grid;
 pub use normalize::{Normalization, range};
-pub(crate) use resample::Run;
+pub(crate) use resample::{Columns, Run};
 pub use resample::{Kernel, Resampling, resample};
 
 use crate::geometry::{Rect, Size};

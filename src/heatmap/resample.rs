@@ -72,6 +72,36 @@ struct Axis {
     runs: Vec<Run>,
 }
 
+/// Some cells along one axis of a result, list by list: each is `anchor + Σ weight · (other − anchor)`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Columns {
+    pub(crate) anchors: Vec<i32>,
+    pub(crate) others: [Vec<i32>; 3],
+    pub(crate) weights: [Vec<f32>; 3],
+}
+
+impl Columns {
+    /// About a quarter of `cells`, evenly spaced: as many as fill registers of 16.
+    pub(crate) fn sampled_of(cells: usize) -> impl ExactSizeIterator<Item = usize> + Clone {
+        let count = (cells / 4).next_multiple_of(16).min(cells).max(1);
+        (0..count).map(move |index| (2 * index + 1) * cells / (2 * count))
+    }
+
+    fn of<'a>(taps: impl Iterator<Item = &'a Taps>) -> Self {
+        let mut columns = Self::default();
+        for taps in taps {
+            columns.anchors.push(taps.anchor as i32);
+            for ((others, weights), (&other, &weight)) in
+                columns.others.iter_mut().zip(&mut columns.weights).zip(taps.others.iter().zip(&taps.weights))
+            {
+                others.push(other as i32);
+                weights.push(weight as f32);
+            }
+        }
+        columns
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Taps {
     anchor: usize,
@@ -84,8 +114,8 @@ struct Taps {
 pub(crate) struct Run {
     pub(crate) anchor: usize,
     pub(crate) others: [usize; 3],
-    /// For each of the others, its weight in each cell of the run.
-    pub(crate) weights: [Vec<f32>; 3],
+    /// The weights of the others in each cell of the run.
+    pub(crate) cells: Vec<[f32; 3]>,
 }
 
 impl Run {
@@ -93,16 +123,10 @@ impl Run {
         taps.chunk_by(|a, b| (a.anchor, a.others) == (b.anchor, b.others))
             .filter_map(|run| {
                 let Taps { anchor, others, .. } = *run.first()?;
-                let weights = [0, 1, 2].map(|other: usize| {
-                    run.iter().map(|taps| taps.weights.get(other).map_or(0.0, |&weight| weight as f32)).collect()
-                });
-                Some(Self { anchor, others, weights })
+                let cells = run.iter().map(|taps| taps.weights.map(|weight| weight as f32)).collect();
+                Some(Self { anchor, others, cells })
             })
             .collect()
-    }
-
-    pub(crate) fn cells(&self) -> usize {
-        self.weights[0].len()
     }
 }
 
@@ -170,6 +194,8 @@ pub struct Resampling {
     covered: [f64; 4],
     rows: Axis,
     columns: Axis,
+    /// All columns and some of them, list by list.
+    column_lists: [Columns; 2],
 }
 
 impl Resampling {
@@ -177,13 +203,11 @@ impl Resampling {
     /// `covered` (left, top, right, bottom as fractions of the result).
     pub fn new(kernel: Kernel, source: [usize; 2], size: [usize; 2], covered: [f64; 4]) -> Self {
         let [left, top, right, bottom] = covered;
-        Self {
-            kernel,
-            size,
-            covered,
-            rows: Axis::new(kernel, source[0].max(1), size[0], [top, bottom]),
-            columns: Axis::new(kernel, source[1].max(1), size[1], [left, right]),
-        }
+        let columns = Axis::new(kernel, source[1].max(1), size[1], [left, right]);
+        let sampled = Columns::sampled_of(columns.taps.len()).filter_map(|column| columns.taps.get(column));
+        let column_lists = [Columns::of(columns.taps.iter()), Columns::of(sampled)];
+        let rows = Axis::new(kernel, source[0].max(1), size[0], [top, bottom]);
+        Self { kernel, size, covered, rows, columns, column_lists }
     }
 
     /// True if this is what [`Resampling::new`] would make of the same arguments.
@@ -198,6 +222,16 @@ impl Resampling {
     pub(crate) fn row_runs(&self) -> Option<&[Run]> {
         let whole = |axis: &Axis, cells: usize| axis.start == 0 && axis.taps.len() == cells;
         (whole(&self.rows, self.size[0]) && whole(&self.columns, self.size[1])).then_some(self.rows.runs.as_slice())
+    }
+
+    /// The columns of the result.
+    pub(crate) fn columns(&self) -> &Columns {
+        &self.column_lists[0]
+    }
+
+    /// Those of [`Columns::sampled_of`] the result.
+    pub(crate) fn sampled_columns(&self) -> &Columns {
+        &self.column_lists[1]
     }
 
     /// Result cells are a sum over an anchor and this many others.
@@ -215,32 +249,16 @@ impl Resampling {
         for (mut line, row) in lines.chunks_exact_mut(width).zip(source.values().chunks_exact(source.columns())) {
             let at = |index: usize| row.get(index).map_or(0.0, |&value| (f64::from(value) - offset) as f32);
             for run in &self.columns.runs {
-                let Some((out, rest)) = line.split_at_mut_checked(run.cells()) else { break };
+                let Some((out, rest)) = line.split_at_mut_checked(run.cells.len()) else { break };
                 line = rest;
                 let anchor = at(run.anchor);
-                let [b, c, d] = run.others.map(|other| at(other) - anchor);
-                let [to_b, to_c, to_d] = &run.weights;
-                if others < 2 {
-                    for (out, weight) in out.iter_mut().zip(to_b) {
-                        *out = anchor + weight * b;
-                    }
-                } else {
-                    for (((out, to_b), to_c), to_d) in out.iter_mut().zip(to_b).zip(to_c).zip(to_d) {
-                        *out = anchor + to_b * b + to_c * c + to_d * d;
-                    }
+                let slopes = run.others.map(|other| at(other) - anchor);
+                for (out, weights) in out.iter_mut().zip(&run.cells) {
+                    let taps = slopes.iter().zip(weights).take(others);
+                    *out = taps.fold(anchor, |sum, (slope, weight)| sum + weight * slope);
                 }
             }
         }
-    }
-
-    /// About the value of one cell, from [`Resampling::lines`] of the source.
-    #[inline(always)]
-    pub(crate) fn value_near(&self, lines: &[f32], row: usize, column: usize) -> f32 {
-        let at = |line: usize| lines.get(line * self.size[1] + column).copied().unwrap_or(f32::NAN);
-        let Some(taps) = self.rows.taps.get(row) else { return f32::NAN };
-        let anchor = at(taps.anchor);
-        let others = taps.others.iter().zip(&taps.weights).take(self.others());
-        others.fold(anchor, |sum, (&other, &weight)| sum + weight as f32 * (at(other) - anchor))
     }
 
     /// The value that [`Resampling::apply`] writes at one cell of the result, to the last bit; NaN if not covered.

@@ -48,7 +48,8 @@ impl CiouCurve {
         let step = (high - low) / (points - 1) as f32;
         let thresholds: Vec<f32> =
             (0..points).map(|point| if point + 1 == points { high } else { low + step * point as f32 }).collect();
-        let guess = |value: f32| if step > 0.0 { ((value - low) / step) as usize } else { 0 };
+        let per_step = if step > 0.0 { step.recip() } else { 0.0 };
+        let guess = |value: f32| ((value - low) * per_step) as usize;
         Self::counted(map, truth, strict, thresholds, guess)
     }
 
@@ -73,6 +74,8 @@ impl CiouCurve {
         let passes = |value: f32, point: usize| {
             thresholds.get(point).is_some_and(|&at| if strict { value > at } else { value >= at })
         };
+        let same_grid = [map.grid.rows(), map.grid.columns()] == [truth.side(); 2];
+        let (full, nonzero) = (truth.full(), truth.nonzero());
         for (index, &value) in map.grid.values().iter().enumerate() {
             if value.is_nan() {
                 continue;
@@ -84,8 +87,12 @@ impl CiouCurve {
             while passes(value, positive_at) {
                 positive_at += 1;
             }
-            let (row, column) = (index / map.grid.columns(), index % map.grid.columns());
-            let kind = if truth.full().get(row, column) { 2 } else { usize::from(truth.nonzero().get(row, column)) };
+            let kind = if same_grid {
+                usize::from(nonzero.bit(index)) + usize::from(full.bit(index))
+            } else {
+                let (row, column) = (index / map.grid.columns(), index % map.grid.columns());
+                usize::from(nonzero.get(row, column)) + usize::from(full.get(row, column))
+            };
             if let Some(count) = counts.get_mut(positive_at).and_then(|counts| counts.get_mut(kind)) {
                 *count += 1;
             }

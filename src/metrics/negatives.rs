@@ -1,6 +1,10 @@
 //! What a model does where nothing visible sounds: peaks of its maps on positives and on negatives by kind, whether
-//! one threshold tells them apart, and how much of the image it marks anyway. After Juanola, Haro and Fuentes, "A
-//! critical assessment of visual sound source localization models including negative audio" (2024).
+//! one threshold tells them apart, and how much of the image it marks anyway.
+//!
+//! The universal threshold, pIA, AUC_N and their balance with the figures of positives (F_LOC, F_AUC) are those of
+//! Juanola, Haro and Fuentes, "A critical assessment of visual sound source localization models including negative
+//! audio" (2024), as their published evaluation computes them: on the similarity itself, enlarged by `cv-bilinear`
+//! and not normalized, with cells strictly above the threshold (`normalise=none`, `binarize=fixed-gt:…`).
 
 use std::fmt;
 
@@ -76,14 +80,17 @@ impl Spread {
     }
 }
 
-/// The universal threshold: the largest, over the kinds of negatives, of the third quartile of the maps' peaks. Above
-/// it a cell counts as sounding without any knowledge of size or visibility. NaN without negatives.
+/// The universal threshold of a model: the largest, over the kinds of negatives (in the paper silence, noise and
+/// off-screen sound), of the third quartile of the maps' peaks. Above it a cell counts as sounding without any
+/// knowledge of size or visibility. NaN without negatives.
 pub fn universal_threshold(peaks_by_kind: &[&[f64]]) -> f64 {
     peaks_by_kind.iter().map(|peaks| quantile(peaks, 0.75)).fold(f64::NAN, f64::max)
 }
 
 /// Separability of positives and negatives: the probability that a positive's value is above a negative's, ties
 /// counting half (the area under the ROC curve). 0.5 says that the model does not listen. NaN if either is missing.
+/// The paper shows the quartiles of both ([`Spread`]) and gives no such number; a later paper's "separability" (of
+/// embeddings) is another thing.
 pub fn separability(positives: &[f64], negatives: &[f64]) -> f64 {
     let mut all: Vec<(f64, bool)> = positives.iter().map(|&value| (value, true)).collect();
     all.extend(negatives.iter().map(|&value| (value, false)));
@@ -105,20 +112,24 @@ pub fn separability(positives: &[f64], negatives: &[f64]) -> f64 {
 pub struct MarkedArea {
     /// pIA: mean share of the image that is positive; lower is better.
     pub mean_share: f64,
-    /// AUC_N: the area under the share of negatives of which at most the fraction x is marked, x from 0 to 1, by the
+    /// AUC_N: the trapezoidal area under the share of negatives of which at most the fraction x is marked, x being the
     /// 21 thresholds of the positives' AUC; higher is better.
     pub area_under_curve: f64,
 }
 
 impl MarkedArea {
-    /// From the positive share of each negative's mask.
+    /// From the positive share of each negative's mask. NaN for no negatives.
     pub fn of(shares: &[f64]) -> Self {
-        let unmarked: Vec<f64> = shares.iter().map(|share| 1.0 - share).collect();
-        Self { mean_share: super::mean(shares), area_under_curve: super::area_under_success(&unmarked) }
+        let within = super::success_thresholds().map(|most| {
+            let count = shares.iter().filter(|&&share| share <= most).count();
+            count as f64 / shares.len() as f64
+        });
+        let area_under_curve = within.windows(2).map(|pair| pair.iter().sum::<f64>() / 2.0 * 0.05).sum();
+        Self { mean_share: super::mean(shares), area_under_curve }
     }
 
-    /// Harmonic mean of a success figure on positives (cIoU, or their AUC) and its counterpart here (1 − pIA, or
-    /// AUC_N): high only where a model both finds sources and stays silent.
+    /// F_LOC of the positives' mean cIoU and 1 − pIA, F_AUC of their AUC and AUC_N, each averaged over the kinds of
+    /// negatives first: the harmonic mean, high only where a model both finds sources and stays silent.
     pub fn balance(on_positives: f64, on_negatives: f64) -> f64 {
         let sum = on_positives + on_negatives;
         if sum > 0.0 { 2.0 * on_positives * on_negatives / sum } else { 0.0 }
@@ -154,6 +165,10 @@ mod tests {
     fn silence_marks_nothing() {
         let silent = MarkedArea::of(&[0.0, 0.0]);
         assert!(silent.mean_share == 0.0 && (silent.area_under_curve - 1.0).abs() < 1e-12);
+        // Half marked: within at 0.5 and above, so eleven of 21 thresholds, the first of them in half a step.
+        let half = MarkedArea::of(&[0.5]);
+        assert!((half.area_under_curve - (0.5 + 0.025)).abs() < 1e-12 && half.mean_share == 0.5);
+        assert!(MarkedArea::of(&[]).area_under_curve.is_nan());
         assert_eq!(MarkedArea::balance(0.5, 0.5), 0.5);
         assert_eq!(MarkedArea::balance(1.0, 0.0), 0.0);
     }

@@ -1,5 +1,4 @@
 use std::cell::RefCell;
-use std::cmp::Ordering;
 use std::fmt;
 
 use crate::heatmap::{Grid, Heatmap, Mixture, Normalization, Resampling, range};
@@ -119,16 +118,18 @@ impl Protocol {
             };
             let degenerate = if finite { workspace.degenerate(rule) } else { Some(Degenerate::NotFinite) };
             let threshold = rule.map(|threshold| threshold as f32);
-            let raw = &workspace.raw;
-            let values = workspace.values.iter().enumerate().map(|(index, &value)| match (rule, rank_threshold) {
+            let values = &workspace.values;
+            let settled: Vec<f32> = match (rule, rank_threshold) {
                 (Some(rule), Some(rank)) => {
-                    settled(value, raw.get(index).and_then(|raw| raw.partial_cmp(&rank)), rule as f32)
+                    let ranked = values.iter().zip(&workspace.raw);
+                    ranked.map(|(&value, &raw)| settled(value, raw > rank, raw < rank, rule as f32)).collect()
                 }
-                (Some(rule), None) => settled(value, value.partial_cmp(&rule), rule as f32),
-                (None, _) => value as f32,
-            });
-            let mut values = values;
-            let grid = Grid::from_fn(self.side, self.side, |_, _| values.next().unwrap_or(f32::NAN));
+                (Some(rule), None) => {
+                    values.iter().map(|&value| settled(value, value > rule, value < rule, rule as f32)).collect()
+                }
+                (None, _) => values.iter().map(|&value| value as f32).collect(),
+            };
+            let grid = Grid::new(self.side, self.side, settled).unwrap_or_else(|| Grid::filled(1, 1, f32::NAN));
             ScoreMap { grid, degenerate, threshold }
         })
     }
@@ -238,14 +239,18 @@ fn nominal_range(heatmap: &Heatmap) -> Option<[f64; 2]> {
     }
 }
 
-/// `value` in single precision, on the side of `threshold` (rounded itself) that `order` says its exact value is.
-fn settled(value: f64, order: Option<Ordering>, threshold: f32) -> f32 {
+/// `value` in single precision, on the side of `threshold` (rounded itself) on which its exact value is: above, below,
+/// or at it where it is neither.
+fn settled(value: f64, above: bool, below: bool, threshold: f32) -> f32 {
     let nearest = value as f32;
-    match order {
-        Some(Ordering::Greater) if nearest <= threshold => threshold.next_up(),
-        Some(Ordering::Less) if nearest >= threshold => threshold.next_down(),
-        Some(Ordering::Equal) => threshold,
-        _ => nearest,
+    let (least, most) = (threshold.next_up(), threshold.next_down());
+    let higher = if nearest < least { least } else { nearest };
+    let lower = if nearest > most { most } else { nearest };
+    match (above, below) {
+        (true, _) => higher,
+        (_, true) => lower,
+        _ if nearest.is_nan() || threshold.is_nan() => nearest,
+        _ => threshold,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod dataset;
 mod dataset_formats;
+mod dataset_layouts;
 mod media;
 mod media_corpus;
 mod dataset_project;

@@ -62,10 +62,12 @@ fn recognize_json(path: &Path, text: &str) -> Result<Format, DatasetError> {
     };
     let found = match &shape {
         Shape::Array(Some(first)) if first.has(&["file", "class", "bbox"]) => Some(Format::VggSs),
-        Shape::Array(Some(first)) if first.has(&["image", "audio", "gt_box"]) => Some(match first.get("gt_box") {
-            Some(Shape::Text) => Format::SslAlignMasks,
-            _ => Format::SslAlignBoxes,
-        }),
+        Shape::Array(Some(first)) if first.has(&["image", "audio"]) => {
+            ["gt_box", "bbox", "box"].iter().find_map(|key| first.get(key)).map(|truth| match truth {
+                Shape::Text => Format::SslAlignMasks,
+                _ => Format::SslAlignBoxes,
+            })
+        }
         Shape::Array(Some(first)) if first.has(&["data"]) && first.get("annotations").is_some() => {
             Some(Format::LabelStudio)
         }

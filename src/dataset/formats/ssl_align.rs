@@ -3,7 +3,8 @@
 //! `gt_box` is `[x0, y0, x1, y1]` in the 224×224 frame, `[0, 0, 0, 0]` for "nothing to see"; in the `*_seg` files it
 //! is the path of a mask instead, beside an `offset`. Which set a file is, the paths and names in it tell: S4 and MS3
 //! come from AVSBench folders and count their last pixel in; VPO's pictures are COCO's twelve-digit numbers; IS3's
-//! are `A_B_number_who` or `A_B_who`, where the last word is what sounds.
+//! are `A_B_number_who` or `A_B_who`, where the last word is what sounds. IS3's own release (`IS3_annotation.json` beside
+//! `images/`, `audio_waw/` and `gt_segmentation/`) names the category of each box as well.
 
 use std::path::{Path, PathBuf};
 
@@ -26,7 +27,10 @@ pub const FRAME: Size = Size::new(224, 224);
 struct Entry {
     image: String,
     audio: String,
+    #[serde(alias = "bbox", alias = "box")]
     gt_box: Truth,
+    #[serde(alias = "class", alias = "label")]
+    category: Option<String>,
     offset: Option<i64>,
 }
 
@@ -77,6 +81,7 @@ fn item_of(benchmark: Benchmark, entry: Entry) -> Item {
         _ => stem(&entry.image).to_owned(),
     };
     let class = match benchmark {
+        _ if entry.category.is_some() => entry.category,
         Benchmark::Is3 => id.rsplit_once('_').map(|(_, who)| who.to_owned()),
         Benchmark::AvsBenchS4 => id.split_once('/').map(|(category, _)| category.to_owned()),
         _ => None,

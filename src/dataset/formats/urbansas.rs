@@ -154,6 +154,8 @@ pub fn evaluated_frames(annotations: &ClipAnnotations) -> Vec<u64> {
 
 fn item_of(name: String, annotations: ClipAnnotations) -> Item {
     Item {
+        // The published videos have two frames a second and no sound; it lies beside them.
+        sound: Some(format!("{name}.wav")),
         picture: name,
         kind: MediaKind::Video,
         frame_size: Some(FRAME),

@@ -1,0 +1,511 @@
+//! The mask of a rank rule counted against a ground truth, straight from a model's own map, for scoring in bulk.
+//!
+//! A rule that takes the upper half needs no map in memory. A sample of cells places a bracket that surely holds the
+//! threshold. Blocks of cells that lie on one side of the bracket as a whole, which most do, are never made; the cells
+//! of the others are made in vector registers, in single precision, and compared with the bracket; the few cells
+//! inside it are ranked, and the handful next to the threshold made again in double precision, exactly as `score_map`
+//! makes them. The answer is that of the general way to the last cell, or `None` where this way does not apply.
+#![allow(unsafe_code)]
+
+mod register;
+
+use register::{TABLE, Vector};
+
+use crate::heatmap::{Columns, Grid, Resampling, Run};
+
+use super::Bitmap;
+use super::truth::GroundTruthMap;
+
+/// What is asked: how many cells are above the value of rank `rank` (from 0), or at least as high if not `strict`.
+pub(super) struct Question<'a> {
+    pub(super) resampling: &'a Resampling,
+    pub(super) source: &'a Grid,
+    pub(super) side: usize,
+    pub(super) rank: usize,
+    pub(super) strict: bool,
+    pub(super) truth: &'a GroundTruthMap,
+}
+
+/// Buffers that are kept from one map to the next.
+#[derive(Default)]
+pub(super) struct Space {
+    lines: Vec<f32>,
+    sparse_lines: Vec<f32>,
+    sample: Vec<f32>,
+    /// The cells above the bracket, later the positive ones; a few words more than the grid has.
+    above: Vec<u64>,
+    /// Cells within the bracket: about their values, and where they are; longer than they are many.
+    candidates: Vec<f32>,
+    cells: Vec<u32>,
+    /// Cells too near the threshold for single precision, and their exact values.
+    near: Vec<u32>,
+    exact: Vec<(f64, u32)>,
+    sorted: Vec<f64>,
+}
+
+/// Widest grid; rows of its bits live on the stack.
+const MAX_SIDE: usize = 512;
+
+/// Rows between those of the sample that places the bracket.
+const SAMPLED_ROWS: usize = 8;
+
+/// Bytes that are written at once; bits of a row may spill over its end by this.
+const SPILL: usize = 32;
+
+/// The least weight that the cubic kernel (a = −¾) gives to the cells before and after the two it lies between: a · 4/27.
+const CUBIC_LOBE: f32 = -1.0 / 9.0;
+
+/// Positive cells, those of them with weight, and those with full weight; `None` where the general way must be taken.
+pub(super) fn count(question: &Question<'_>, space: &mut Space) -> Option<[usize; 3]> {
+    let fits = question.side.is_multiple_of(16) && question.side <= MAX_SIDE && question.truth.side() == question.side;
+    if !fits {
+        return None;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let narrow = is_x86_feature_detected!("avx2")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt");
+        let wide = narrow
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vpopcntdq");
+        if wide {
+            // SAFETY: the processor has just been found to have these features.
+            return unsafe { count_avx512(question, space) };
+        }
+        if narrow {
+            // SAFETY: the processor has just been found to have these features.
+            return unsafe { count_avx2(question, space) };
+        }
+    }
+    None
+}
+
+/// # Safety
+/// The processor must have the features named below.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,avx512vpopcntdq,avx2,fma,popcnt,bmi1,bmi2,lzcnt")]
+unsafe fn count_avx512(question: &Question<'_>, space: &mut Space) -> Option<[usize; 3]> {
+    // SAFETY: the features are enabled.
+    unsafe { count_with::<std::arch::x86_64::__m512>(question, space) }
+}
+
+/// # Safety
+/// The processor must have the features named below.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma,popcnt,bmi1,bmi2,lzcnt")]
+unsafe fn count_avx2(question: &Question<'_>, space: &mut Space) -> Option<[usize; 3]> {
+    // SAFETY: the features are enabled.
+    unsafe { count_with::<std::arch::x86_64::__m256>(question, space) }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn count_with<V: Vector>(question: &Question<'_>, space: &mut Space) -> Option<[usize; 3]> {
+    // SAFETY: passed on to the caller.
+    unsafe {
+        match question.resampling.others() {
+            1 => count_bands::<V, 1>(question, space),
+            3 => count_bands::<V, 3>(question, space),
+            _ => None,
+        }
+    }
+}
+
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn count_bands<V: Vector, const OTHERS: usize>(
+    question: &Question<'_>,
+    space: &mut Space,
+) -> Option<[usize; 3]> {
+    let &Question { resampling, source, side, rank, truth, .. } = question;
+    let runs = resampling.row_runs()?;
+    let (low, high) = finite_range(source.values())?;
+    let (low, high) = (f64::from(low), f64::from(high));
+    let extent = (high - low) as f32;
+    if !(extent > 0.0 && extent.is_finite()) {
+        return None;
+    }
+    // Rounding of a few operations on numbers up to the extent, with room for the negative lobes of the cubic kernel.
+    let error = extent * 4e-6;
+    // SAFETY: passed on to the caller.
+    unsafe {
+        if source.columns() <= TABLE {
+            picked_lines::<V, OTHERS>(resampling.columns(), source, low, &mut space.lines);
+            picked_lines::<V, OTHERS>(resampling.sampled_columns(), source, low, &mut space.sparse_lines);
+        } else {
+            resampling.lines(source, low, &mut space.lines);
+            let sampled = Columns::sampled_of(side);
+            space.sparse_lines.clear();
+            for line in space.lines.chunks_exact(side) {
+                space.sparse_lines.extend(sampled.clone().filter_map(|column| line.get(column)));
+            }
+        }
+        sample::<V, OTHERS>(runs, Columns::sampled_of(side).len(), space);
+    }
+    let reach = if OTHERS > 1 { extent * 0.5 } else { 0.0 };
+    let cells = side * side;
+    let above_rank = (cells - 1 - rank.min(cells - 1)) as f64 / cells as f64;
+    let mut slack = 0.003;
+    for _ in 0..4 {
+        let sampled = space.sample.len() as f64;
+        let fewest = (above_rank - slack) * sampled;
+        let most = (above_rank + slack) * sampled;
+        // SAFETY: passed on to the caller.
+        let [from, to] = unsafe {
+            let to = level::<V>(&space.sample, fewest.max(0.0) as usize, [-reach, extent + reach]);
+            [level::<V>(&space.sample, most.ceil() as usize, [-reach, to]), to]
+        };
+        let (from, to) = (from - 4.0 * error, to + 4.0 * error);
+        // SAFETY: passed on to the caller.
+        let found = unsafe { compare::<V, OTHERS>(runs, side, [from, to], space) };
+        // SAFETY: passed on to the caller.
+        if unsafe { settle::<V>(question, space, &found, [from, to], error, low) } {
+            let counts = Bitmap::counts_of(&space.above, truth.nonzero(), truth.full());
+            // A strict rule that leaves nothing has its threshold at the maximum, of which some rules keep the plateau.
+            return (counts[0] > 0).then_some(counts);
+        }
+        slack *= 4.0;
+    }
+    None
+}
+
+/// Smallest and largest of `values`; `None` if there is a NaN.
+#[inline(always)]
+fn finite_range(values: &[f32]) -> Option<(f32, f32)> {
+    const LANES: usize = 16;
+    let (mut lows, mut highs, mut odd) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES], [0u32; LANES]);
+    for values in values.chunks(LANES) {
+        for (((low, high), odd), &value) in lows.iter_mut().zip(&mut highs).zip(&mut odd).zip(values) {
+            *low = if value < *low { value } else { *low };
+            *high = if value > *high { value } else { *high };
+            *odd |= u32::from(value.is_nan());
+        }
+    }
+    let low = lows.into_iter().fold(f32::INFINITY, f32::min);
+    let high = highs.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    (odd == [0; LANES]).then_some((low, high))
+}
+
+/// Writes the rows of `source`, less `offset` and resampled to `columns`, one after the other in single precision.
+///
+/// # Safety
+/// As [`Vector`]; the source must have at most [`TABLE`] columns, and `columns` whole registers.
+#[inline(always)]
+unsafe fn picked_lines<V: Vector, const OTHERS: usize>(
+    columns: &Columns,
+    source: &Grid,
+    offset: f64,
+    lines: &mut Vec<f32>,
+) {
+    let width = columns.anchors.len();
+    lines.resize(source.rows() * width, 0.0);
+    let mut table = [0.0; TABLE];
+    for (line, row) in lines.chunks_exact_mut(width).zip(source.values().chunks_exact(source.columns())) {
+        for (cell, &value) in table.iter_mut().zip(row) {
+            *cell = (f64::from(value) - offset) as f32;
+        }
+        for at in (0..width).step_by(V::LANES) {
+            // SAFETY: `at` runs over whole registers within the columns, whose lists are all equally long.
+            unsafe {
+                let anchor = V::pick(&table, columns.anchors.as_ptr().add(at));
+                let mut value = anchor;
+                for (others, weights) in columns.others.iter().zip(&columns.weights).take(OTHERS) {
+                    let slope = V::pick(&table, others.as_ptr().add(at)).minus(anchor);
+                    value = slope.mul_add(V::load(weights.as_ptr().add(at)), value);
+                }
+                value.store(line.as_mut_ptr().add(at));
+            }
+        }
+    }
+}
+
+/// The lines that a run of result rows is made of, in `LANES` columns: value = base + Σ weight · slope.
+#[derive(Clone, Copy)]
+struct Block<V, const OTHERS: usize> {
+    base: V,
+    slopes: [V; OTHERS],
+}
+
+impl<V: Vector, const OTHERS: usize> Block<V, OTHERS> {
+    /// # Safety
+    /// As [`Vector`]; `lines` must hold the run's rows of `width` numbers, and `at + LANES` not pass `width`.
+    #[inline(always)]
+    unsafe fn new(run: &Run, lines: *const f32, width: usize, at: usize) -> Self {
+        // SAFETY: the caller keeps the places within the lines.
+        unsafe {
+            let base = V::load(lines.add(run.anchor * width + at));
+            let mut slopes = [base; OTHERS];
+            for (slope, other) in slopes.iter_mut().zip(run.others) {
+                *slope = V::load(lines.add(other * width + at)).minus(base);
+            }
+            Self { base, slopes }
+        }
+    }
+
+    /// The values of one row of the run, by the row's weights.
+    ///
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    unsafe fn row(&self, weights: &[f32; 3]) -> V {
+        let mut value = self.base;
+        for (slope, &weight) in self.slopes.iter().zip(weights) {
+            // SAFETY: passed on to the caller.
+            value = unsafe { slope.mul_add(V::splat(weight), value) };
+        }
+        value
+    }
+
+    /// Bounds of all rows of the run, lane by lane.
+    ///
+    /// # Safety
+    /// As [`Vector`].
+    #[inline(always)]
+    unsafe fn bounds(&self) -> [V; 2] {
+        // SAFETY: passed on to the caller.
+        unsafe {
+            let (zero, one, lobe) = (V::splat(0.0), V::splat(1.0), V::splat(CUBIC_LOBE));
+            let (mut low, mut high) = (self.base, self.base);
+            for (other, &slope) in self.slopes.iter().enumerate() {
+                // The next cell weighs from 0 to 1, of four cells the outer two from the lobe to 0.
+                let (down, up) = (slope.lower(zero), slope.higher(zero));
+                if OTHERS == 1 || other == 1 {
+                    (low, high) = (down.mul_add(one, low), up.mul_add(one, high));
+                } else {
+                    (low, high) = (up.mul_add(lobe, low), down.mul_add(lobe, high));
+                }
+            }
+            [low, high]
+        }
+    }
+}
+
+/// Fills the sample: every few rows and columns of the result.
+///
+/// # Safety
+/// As [`Vector`]; `width`, the sampled columns, must be whole registers.
+#[inline(always)]
+unsafe fn sample<V: Vector, const OTHERS: usize>(runs: &[Run], width: usize, space: &mut Space) {
+    let Space { sparse_lines, sample, .. } = space;
+    let rows: usize = runs.iter().map(|run| run.cells.len()).sum();
+    sample.resize(rows.div_ceil(SAMPLED_ROWS) * width, 0.0);
+    let (mut row, mut next, mut filled) = (0, SAMPLED_ROWS / 2, 0);
+    for run in runs {
+        while let Some(weights) = next.checked_sub(row).and_then(|cell| run.cells.get(cell)) {
+            for at in (0..width).step_by(V::LANES) {
+                // SAFETY: `at` stays within the width; `filled` counts rows of the sample, of which there is one every
+                // `SAMPLED_ROWS` rows or less.
+                unsafe {
+                    let block = Block::<V, OTHERS>::new(run, sparse_lines.as_ptr(), width, at);
+                    block.row(weights).store(sample.as_mut_ptr().add(filled * width + at));
+                }
+            }
+            filled += 1;
+            next += SAMPLED_ROWS;
+        }
+        row += run.cells.len();
+    }
+    sample.truncate(filled * width);
+}
+
+/// The level within `range` above which about `wanted` values of the sample lie.
+///
+/// # Safety
+/// As [`Vector`]; the sample must be whole registers.
+#[inline(always)]
+unsafe fn level<V: Vector>(sample: &[f32], wanted: usize, range: [f32; 2]) -> f32 {
+    let [mut low, mut high] = range;
+    let (mut above_low, mut above_high) = (sample.len(), 0);
+    for step in 0..16 {
+        // Where a straight line between the ends would have it, and every third time the middle, so that neither end
+        // stands still.
+        let share = match (above_low.saturating_sub(wanted), above_low.saturating_sub(above_high)) {
+            (part, whole) if step % 3 < 2 && whole > 0 => (part as f32 / whole as f32).clamp(0.03, 0.97),
+            _ => 0.5,
+        };
+        let middle = low + (high - low) * share;
+        // SAFETY: passed on to the caller.
+        let count = unsafe { count_above::<V>(sample, middle) };
+        if count.abs_diff(wanted) <= 2 {
+            return middle;
+        }
+        if count > wanted {
+            (low, above_low) = (middle, count);
+        } else {
+            (high, above_high) = (middle, count);
+        }
+    }
+    low + (high - low) / 2.0
+}
+
+/// How many cells a bracket puts where.
+struct Found {
+    higher: usize,
+    inside: usize,
+}
+
+/// Fills the bits of the cells above the bracket, and lists those within it.
+///
+/// # Safety
+/// As [`Vector`]; the side must be whole registers, at most [`MAX_SIDE`], and the lines as long.
+#[inline(always)]
+unsafe fn compare<V: Vector, const OTHERS: usize>(
+    runs: &[Run],
+    side: usize,
+    bracket: [f32; 2],
+    space: &mut Space,
+) -> Found {
+    let Space { lines, above, candidates, cells, .. } = space;
+    let row_bytes = side / 8;
+    above.resize((side * side + 8 * SPILL).div_ceil(64), 0);
+    candidates.resize(side * side + V::LANES, 0.0);
+    cells.resize(side * side + V::LANES, 0);
+    let mut found = Found { higher: 0, inside: 0 };
+    let mut first_row = 0;
+    // SAFETY: `at` runs over whole registers within the side and the runs have `side` rows, so bytes stay within the
+    // words (and spill at most `SPILL` bytes over the end of a row, which the next rows write again), and no more
+    // cells are listed than there are, with a register behind them.
+    unsafe {
+        let bits = above.as_mut_ptr().cast::<u8>();
+        let (from, to) = (V::splat(bracket[0]), V::splat(bracket[1]));
+        for run in runs {
+            let rows = run.cells.len();
+            let mut template = [0u8; MAX_SIDE / 8 + SPILL];
+            let mut mixed = [0u16; MAX_SIDE / 8];
+            let mut mixed_blocks = 0;
+            for at in (0..side).step_by(V::LANES) {
+                let [low, high] = Block::<V, OTHERS>::new(run, lines.as_ptr(), side, at).bounds();
+                let all = low.above(to) == V::ALL;
+                let some = high.above(from) != 0;
+                V::put(if all { V::ALL } else { 0 }, template.as_mut_ptr().add(at / 8));
+                found.higher += if all { rows * V::LANES } else { 0 };
+                *mixed.as_mut_ptr().add(mixed_blocks) = at as u16;
+                mixed_blocks += usize::from(some && !all);
+            }
+            for row in first_row..first_row + rows {
+                for byte in (0..row_bytes).step_by(SPILL) {
+                    let to = bits.add(row * row_bytes + byte).cast::<[u8; SPILL]>();
+                    to.write_unaligned(template.as_ptr().add(byte).cast::<[u8; SPILL]>().read_unaligned());
+                }
+            }
+            for &at in mixed.get(..mixed_blocks).unwrap_or_default() {
+                let at = usize::from(at);
+                let block = Block::<V, OTHERS>::new(run, lines.as_ptr(), side, at);
+                for (row, weights) in run.cells.iter().enumerate() {
+                    let values = block.row(weights);
+                    let higher = values.above(to);
+                    let within = values.above(from) ^ higher;
+                    let cell = (first_row + row) * side + at;
+                    V::put(higher, bits.add(cell / 8));
+                    found.higher += higher.count_ones() as usize;
+                    if within != 0 {
+                        let (value, number) =
+                            (candidates.as_mut_ptr().add(found.inside), cells.as_mut_ptr().add(found.inside));
+                        values.pack(within, cell as u32, value, number);
+                        found.inside += within.count_ones() as usize;
+                    }
+                }
+            }
+            first_row += rows;
+        }
+    }
+    found
+}
+
+/// Decides the cells within the bracket and sets the bits of those that are positive; false if the threshold is not
+/// safely inside. `offset` is what the values in single precision are less than the exact ones.
+///
+/// # Safety
+/// As [`Vector`].
+#[inline(always)]
+unsafe fn settle<V: Vector>(
+    question: &Question<'_>,
+    space: &mut Space,
+    found: &Found,
+    bracket: [f32; 2],
+    error: f32,
+    offset: f64,
+) -> bool {
+    let &Question { resampling, source, side, rank, strict, .. } = question;
+    let Space { above, candidates, cells, near, exact, sorted, .. } = space;
+    let &Found { higher, inside } = found;
+    let lower = side * side - higher - inside;
+    let Some(local) = rank.checked_sub(lower).filter(|local| *local < inside) else { return false };
+    let padded = inside.next_multiple_of(V::LANES);
+    if let Some(padding) = candidates.get_mut(inside..padded) {
+        padding.fill(f32::NEG_INFINITY);
+    }
+    let registers = candidates.get(..padded).unwrap_or_default();
+
+    // Halve the bracket until a handful of cells is left in it.
+    let wanted = inside - 1 - local;
+    let [mut from, mut to] = bracket;
+    let (mut above_from, mut above_to) = (inside, 0);
+    while above_from - above_to > 4 && to - from > error {
+        let middle = from + (to - from) / 2.0;
+        // SAFETY: the candidates are whole registers.
+        let count = unsafe { count_above::<V>(registers, middle) };
+        if count > wanted {
+            (from, above_from) = (middle, count);
+        } else {
+            (to, above_to) = (middle, count);
+        }
+    }
+    let (from, to) = (from - 2.0 * error, to + 2.0 * error);
+    near.resize(inside + 1, 0);
+    let (mut nears, mut overs) = (0, 0);
+    for (&value, &cell) in candidates.iter().zip(cells.iter()).take(inside) {
+        let over = value > to;
+        if let Some(word) = above.get_mut(cell as usize / 64) {
+            *word |= u64::from(over) << (cell % 64);
+        }
+        if let Some(place) = near.get_mut(nears) {
+            *place = cell;
+        }
+        nears += usize::from(value > from && !over);
+        overs += usize::from(over);
+    }
+    exact.clear();
+    exact.extend(near.iter().take(nears).map(|&cell| {
+        let place = cell as usize;
+        (resampling.value_at(source, place / side, place % side), cell)
+    }));
+    let below = inside - overs - nears;
+    let Some(local) = local.checked_sub(below).filter(|local| *local < nears) else { return false };
+    sorted.clear();
+    sorted.extend(exact.iter().map(|(value, _)| value));
+    let (_, &mut threshold, _) = sorted.select_nth_unstable_by(local, f64::total_cmp);
+    let edge = |edge: f32, inwards: f32| offset + f64::from(edge + inwards * error);
+    if !(threshold > edge(bracket[0], 1.0) && threshold < edge(bracket[1], -1.0)) {
+        return false;
+    }
+    for &(value, cell) in exact.iter() {
+        if let Some(word) = above.get_mut(cell as usize / 64) {
+            *word |= u64::from(value > threshold || (!strict && value >= threshold)) << (cell % 64);
+        }
+    }
+    true
+}
+
+/// How many of `values` are above `level`.
+///
+/// # Safety
+/// As [`Vector`]; the values must be whole registers.
+#[inline(always)]
+unsafe fn count_above<V: Vector>(values: &[f32], level: f32) -> usize {
+    let mut count = 0;
+    for values in values.chunks_exact(V::LANES) {
+        // SAFETY: each chunk is one register long.
+        count += unsafe { V::load(values.as_ptr()).above(V::splat(level)) }.count_ones() as usize;
+    }
+    count
+}
