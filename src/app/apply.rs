@@ -159,6 +159,13 @@ impl App {
             Command::SaveProject(path) => self.save_project(path),
             Command::Review(verdict) => self.review(verdict),
 
+            Command::TourStart => self.tour = Some(super::tour::Tour::default()),
+            Command::TourNext | Command::TourEnd => {
+                let ended = command == Command::TourEnd;
+                self.tour = self.tour.filter(|_| !ended).and_then(super::tour::Tour::next);
+                self.state.settings.tour_done |= self.tour.is_none();
+            }
+
             Command::TogglePalette => {
                 self.palette = if self.palette.is_some() { None } else { Some(Default::default()) };
             }

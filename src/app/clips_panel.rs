@@ -181,8 +181,6 @@ impl ClipsPanel {
             self.reviewed = state.clips.iter().filter(|row| row.review.is_some()).count();
         }
         ui.horizontal(|ui| {
-            let text = format!("{} of {} reviewed", self.reviewed, state.clips.len());
-            ui.label(RichText::new(text).font(theme::digits(11.0)).color(colors.quiet_text));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 egui::ComboBox::from_id_salt("clips shown")
                     .width(90.0)
@@ -196,6 +194,11 @@ impl ClipsPanel {
                     .widget_info(|| {
                         egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, "Clips shown, by review")
                     });
+                ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                    let text = format!("{} of {} reviewed", self.reviewed, state.clips.len());
+                    let text = RichText::new(text).font(theme::body(11.5)).color(colors.quiet_text);
+                    ui.add(egui::Label::new(text).truncate());
+                });
             });
         });
     }

@@ -129,6 +129,11 @@ pub enum Command {
     /// What is said of the selected clip's truth.
     Review(ReviewVerdict),
 
+    /// Shows the tour from its first card.
+    TourStart,
+    TourNext,
+    /// Dismisses the tour for good.
+    TourEnd,
     TogglePalette,
     ToggleKeys,
     ToggleNotices,
@@ -319,6 +324,9 @@ pub const COMMANDS: &[CommandInfo] = commands! {
     "Window" {
         "palette", "Find a command…", [ctrl(Key::K), ctrl_shift(Key::P)], "", |_| Some(Command::TogglePalette);
         "keys", "Keys", [key(Key::F1), shift(Key::Questionmark)], "", |_| Some(Command::ToggleKeys);
+        "tour", "The tour: five short steps", [], "", |_| Some(Command::TourStart);
+        "tour-next", "Next step of the tour", [], "", |_| Some(Command::TourNext);
+        "tour-end", "End the tour", [], "", |_| Some(Command::TourEnd);
         "notices", "Notices", [ctrl(Key::J)], "", |_| Some(Command::ToggleNotices);
         "notices-copy", "Copy the notices", [], "", |_| Some(Command::CopyNotices);
     }

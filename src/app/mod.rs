@@ -26,6 +26,7 @@ mod status_bar;
 mod theme;
 mod timeline_panel;
 mod top_bar;
+mod tour;
 mod update;
 
 use std::path::PathBuf;
@@ -73,6 +74,8 @@ pub struct App {
     palette: Option<PaletteWindow>,
     show_keys: bool,
     show_notices: bool,
+    tour: Option<tour::Tour>,
+    places: tour::Places,
     dialogs: dialogs::Dialogs,
     opening: Option<update::Opening>,
     remote: remote::Remote,
@@ -177,6 +180,8 @@ impl App {
             palette: None,
             show_keys: false,
             show_notices: false,
+            tour: None,
+            places: tour::Places::default(),
             dialogs: dialogs::Dialogs::default(),
             opening: None,
             remote: remote::Remote::new(server),
@@ -193,6 +198,7 @@ impl App {
         }
         if demo {
             app.open_demo();
+            app.tour = (!app.state.settings.tour_done).then(tour::Tour::default);
         }
         let models = if options.models.is_empty() { app.state.settings.models.clone() } else { options.models };
         if models.is_empty() && demo {
@@ -215,6 +221,7 @@ impl App {
     pub fn state_json(&self) -> serde_json::Value {
         let rect = |rect: egui::Rect| [rect.left(), rect.top(), rect.right(), rect.bottom()];
         let mut json = remote::state_json(&self.state);
+        json["tour"] = serde_json::json!(self.tour.map(|tour| tour.place().0));
         json["screen"] = serde_json::json!({
             "frame_rect_points": self.stage.frame_rect.map(rect),
             "timeline_rect_points": self.timeline.shown.map(|(area, ..)| rect(area)),
@@ -226,7 +233,7 @@ impl App {
 
     fn panels_ui(&mut self, ui: &mut egui::Ui) -> Vec<Command> {
         let mut commands = Vec::new();
-        egui::Panel::top("top bar").show(ui, |ui| {
+        let top_bar = egui::Panel::top("top bar").show(ui, |ui| {
             ui.add_space(3.0);
             top_bar::top_bar_ui(ui, &self.state, &mut commands);
             ui.add_space(3.0);
@@ -239,6 +246,7 @@ impl App {
         let frame = egui::Frame::NONE.fill(ui.visuals().panel_fill);
         egui::CentralPanel::default().frame(frame).show(ui, |ui| {
             let mut panes = Panes {
+                places: &mut self.places,
                 state: &self.state,
                 clips: &mut self.clips,
                 stage: &mut self.stage,
@@ -248,6 +256,10 @@ impl App {
             };
             self.tree.ui(&mut panes, ui);
         });
+        self.places.top_bar = top_bar.response.rect;
+        if let Some(tour) = self.tour {
+            tour::tour_ui(ui, tour, &self.places, &mut commands);
+        }
         if let Some(palette) = &mut self.palette {
             let (chosen, keep_open) = palette.show(ui, &self.state);
             commands.extend(chosen);
@@ -297,6 +309,7 @@ impl App {
 
 /// What egui_tiles needs to draw the panels.
 struct Panes<'a> {
+    places: &'a mut tour::Places,
     state: &'a AppState,
     clips: &'a mut ClipsPanel,
     stage: &'a mut StagePanel,
@@ -312,6 +325,15 @@ impl egui_tiles::Behavior<Panel> for Panes<'_> {
         _tile_id: egui_tiles::TileId,
         panel: &mut Panel,
     ) -> egui_tiles::UiResponse {
+        let place = match panel {
+            Panel::Stage => Some(&mut self.places.stage),
+            Panel::Timeline => Some(&mut self.places.timeline),
+            Panel::Inspector => Some(&mut self.places.inspector),
+            Panel::Clips => None,
+        };
+        if let Some(place) = place {
+            *place = ui.max_rect();
+        }
         egui::Frame::NONE.inner_margin(egui::Margin::symmetric(10, 8)).show(ui, |ui| match panel {
             Panel::Clips => self.clips.show(ui, self.state, self.commands),
             Panel::Stage => self.stage.show(ui, self.state, self.commands),

@@ -33,6 +33,8 @@ pub struct Settings {
     /// The panels' layout, as egui_tiles writes it (JSON).
     pub layout: Option<String>,
     pub window_size: Option<[f32; 2]>,
+    /// The tour was seen to its end or dismissed.
+    pub tour_done: bool,
 }
 
 impl Default for Settings {
@@ -53,6 +55,7 @@ impl Default for Settings {
             models: Vec::new(),
             layout: None,
             window_size: None,
+            tour_done: false,
         }
     }
 }

@@ -47,8 +47,9 @@ fn file_menu_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
             });
         }
         item_ui(ui, "open-demo", commands);
+        item_ui(ui, "project-save", commands);
         ui.separator();
-        for name in ["palette", "keys", "notices", "screenshot"] {
+        for name in ["palette", "keys", "tour", "notices", "screenshot"] {
             item_ui(ui, name, commands);
         }
         ui.separator();

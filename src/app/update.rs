@@ -160,7 +160,10 @@ impl App {
                 match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
                     Ok(opened) => self.show_clip(opened),
                     Err(error) => {
+                        // It stays selected: it can be reviewed, and the next one is the one after it.
+                        let selected = self.state.selected_clip;
                         self.close_clip();
+                        self.state.selected_clip = selected;
                         self.opening_failed(error);
                     }
                 }

@@ -236,6 +236,22 @@ fn reviews_are_kept_in_a_project() {
 }
 
 #[test]
+fn the_tour_goes_to_its_end_and_does_not_come_back() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    assert!(window.state()["tour"].is_null(), "it belongs to the demo");
+    window.send(Command::TourStart);
+    for step in 1..=5 {
+        window.wait("the next card", |state| state["tour"] == step);
+        window.harness.get_by_label(if step < 5 { "Next" } else { "Done" }).click();
+    }
+    window.wait("the end", |state| state["tour"].is_null());
+    window.send(Command::TourStart);
+    window.harness.step();
+    window.harness.get_by_label("Not again").click();
+    window.wait("the end", |state| state["tour"].is_null());
+}
+
+#[test]
 fn the_window_looks_as_it_did() {
     let mut snapshots = SnapshotResults::new();
     for (name, theme) in [("window_dark", ThemeChoice::Dark), ("window_light", ThemeChoice::Light)] {
