@@ -38,6 +38,7 @@ impl App {
     fn start_desk(&mut self, path: PathBuf, dataset: Option<Dataset>) {
         // The one before writes what it still has to write first.
         self.state.project = None;
+        self.state.project_is_read = false;
         match ProjectDesk::open(path.clone(), dataset, self.wake()) {
             Ok(desk) => self.state.project = Some(desk),
             Err(error) => self.opening_failed(format!("{}: {error}", path.display())),
@@ -52,6 +53,7 @@ impl App {
                 News::Sources(sources) => self.take_sources(sources),
                 News::Clips(clips) => self.take_stored(clips),
                 News::Complete => {
+                    self.state.project_is_read = true;
                     self.state.opening_name = self.state.opening_name.take().filter(|_| self.opening.is_some());
                     if self.state.clips.is_empty() {
                         self.opening_failed("There is no clip in this project".into());

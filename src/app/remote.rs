@@ -183,7 +183,10 @@ pub(super) fn state_json(state: &AppState) -> Value {
         "opening": state.opening_name,
         "open_failure": state.open_failure,
         "clips": state.clips.len(),
-        "project": state.project.as_ref().map(|desk| desk.path().display().to_string()),
+        "project": state.project.as_ref().map(|desk| json!({
+            "path": desk.path().display().to_string(),
+            "is_read": state.project_is_read,
+        })),
         "review": state.selected_clip.and_then(|index| state.clips.get(index)?.review),
         "selected_clip": state.selected_clip.map(|index| index + 1),
         "playing": state.playback.playing,

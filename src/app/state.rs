@@ -130,6 +130,8 @@ pub struct AppState {
     pub source: Option<Source>,
     /// The project that the clips are in.
     pub project: Option<ProjectDesk>,
+    /// All its clips have come in.
+    pub project_is_read: bool,
     /// Id of the clip that stays open while the list comes anew from the project.
     pub kept_clip: Option<String>,
     /// Changes with the reviews in the list.
@@ -208,6 +210,7 @@ impl AppState {
             dataset_name: String::new(),
             source: None,
             project: None,
+            project_is_read: false,
             kept_clip: None,
             reviews_version: 0,
             clips: Vec::new(),

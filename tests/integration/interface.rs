@@ -215,8 +215,9 @@ fn reviews_are_kept_in_a_project() {
     window.wait("both clips", |state| state["clips"] == 2 && state["clip"]["name"] == "bell.png");
     let project = folder.join("bells.sonolens");
     window.send(Command::SaveProject(project.clone()));
-    window
-        .wait("the project", |state| !state["project"].is_null() && state["clips"] == 2 && state["selected_clip"] == 1);
+    window.wait("the project", |state| {
+        state["project"]["is_read"] == true && state["clips"] == 2 && state["selected_clip"] == 1
+    });
     assert_eq!(window.state()["clip"]["name"], "bell.png", "what was open stays open");
     window.harness.get_by_label("Clips shown, by review");
 
@@ -229,7 +230,8 @@ fn reviews_are_kept_in_a_project() {
 
     // Another window would find it so, too.
     window.send(Command::OpenPath(project));
-    window.wait("the project again", |state| state["clips"] == 2 && state["clip"]["name"] == "bell.png");
+    window
+        .wait("the project again", |state| state["project"]["is_read"] == true && state["clip"]["name"] == "bell.png");
     assert_eq!(window.state()["review"], "accept");
     assert!(window.state()["clip"]["has_annotations"] == true, "with its truth");
     window.harness.get_by_label("Clip cat.png, to correct");
@@ -242,10 +244,14 @@ fn the_tour_goes_to_its_end_and_does_not_come_back() {
     window.send(Command::TourStart);
     for step in 1..=5 {
         window.wait("the next card", |state| state["tour"] == step);
+        // A card finds its place once its size is known.
+        window.harness.step();
+        window.harness.step();
         window.harness.get_by_label(if step < 5 { "Next" } else { "Done" }).click();
     }
     window.wait("the end", |state| state["tour"].is_null());
     window.send(Command::TourStart);
+    window.harness.step();
     window.harness.step();
     window.harness.get_by_label("Not again").click();
     window.wait("the end", |state| state["tour"].is_null());
