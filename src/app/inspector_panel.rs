@@ -301,14 +301,9 @@ fn curve_ui(ui: &mut Ui, state: &AppState, own: Option<f32>, commands: &mut Vec<
         let text = if state.open.is_some() { "cIoU over the threshold appears with ground truth" } else { "" };
         painter.text(rect.center(), egui::Align2::CENTER_CENTER, text, theme::body(11.0), colors.faint_text);
     } else {
-        painter.text(plot.left_top(), egui::Align2::LEFT_TOP, "cIoU", theme::body(10.0), colors.faint_text);
-        painter.text(
-            plot.right_bottom(),
-            egui::Align2::RIGHT_BOTTOM,
-            "threshold",
-            theme::body(10.0),
-            colors.faint_text,
-        );
+        // Where the threshold is high no map is near the top.
+        let text = "cIoU over the threshold";
+        painter.text(plot.right_top(), egui::Align2::RIGHT_TOP, text, theme::body(10.0), colors.faint_text);
     }
     if let (true, Some(pointer)) = (response.clicked() || response.dragged(), response.interact_pointer_pos()) {
         let threshold = ((pointer.x - plot.left()) / plot.width()).clamp(0.0, 1.0);
