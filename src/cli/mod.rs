@@ -1,15 +1,17 @@
 //! The commands of the program without a window.
 //!
 //! Every command takes `--json` for an answer a machine can read on standard output; messages go to standard error.
-//! Exit status: 0 done, 1 failed, 2 wrong usage. What a command does lives in the library; here are its arguments
+//! Exit status: 0 done, 1 failed, 2 wrong usage, 3 a run in which some clip could not be scored. What a command does lives in the library; here are its arguments
 //! and its words.
 
 pub mod annotations;
 pub mod doctor;
+pub mod evaluate;
 pub mod localize;
 pub mod models;
 pub mod probe;
 pub mod probe_dataset;
+pub mod runs;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -47,6 +49,14 @@ struct WindowArguments {
 enum Command {
     /// Localize a sound in one frame and write the heatmap as .npz
     Localize(localize::LocalizeArguments),
+    /// Run models over a dataset and score them; goes on where it was interrupted
+    Evaluate(evaluate::EvaluateArguments),
+    /// Score heatmaps that another program saved
+    Score(evaluate::ScoreArguments),
+    /// Finished runs side by side, with paired tests
+    Compare(runs::CompareArguments),
+    /// Join the shares of a run that was spread over machines
+    Merge(runs::MergeArguments),
     /// Tell what a file is (streams, frame table, MD5 of every presented frame), or a dataset (benchmark, list, what is
     /// missing)
     Probe(ProbeArguments),
@@ -172,32 +182,38 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         }
     };
     let mut out = std::io::stdout().lock();
-    let outcome: anyhow::Result<()> = match parsed.command {
+    let done = |()| 0;
+    let outcome: anyhow::Result<u8> = match parsed.command {
         None => {
             drop(out);
             let WindowArguments { paths, models, ipc } = parsed.window;
-            app::run(app::StartOptions { paths, models, ipc, settings_path: None }).map_err(Into::into)
+            app::run(app::StartOptions { paths, models, ipc, settings_path: None }).map(done).map_err(Into::into)
         }
-        Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map_err(Into::into),
+        Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map(done).map_err(Into::into),
+        Some(Command::Evaluate(arguments)) => evaluate::evaluate(&arguments, &mut out).map_err(Into::into),
+        Some(Command::Score(arguments)) => evaluate::score(&arguments, &mut out).map_err(Into::into),
+        Some(Command::Compare(arguments)) => runs::compare(&arguments, &mut out).map(done).map_err(Into::into),
+        Some(Command::Merge(arguments)) => runs::merge(&arguments, &mut out).map_err(Into::into),
         Some(Command::Probe(ProbeArguments { path, media, json, .. })) if probe_dataset::is_dataset(&path) => {
-            probe_dataset::run(&path, media, json, &mut out).map_err(Into::into)
+            probe_dataset::run(&path, media, json, &mut out).map(done).map_err(Into::into)
         }
         Some(Command::Probe(ProbeArguments { path, frames, framemd5, json, .. })) => {
-            probe::run(&path, probe::ProbeOptions { frames, framemd5, json }, &mut out).map_err(Into::into)
+            let options = probe::ProbeOptions { frames, framemd5, json };
+            probe::run(&path, options, &mut out).map(done).map_err(Into::into)
         }
         Some(Command::Models(arguments)) => {
             let (command, json) = arguments.split();
-            models::run(&command, &Shelf::discover(), json, &mut out).map_err(Into::into)
+            models::run(&command, &Shelf::discover(), json, &mut out).map(done).map_err(Into::into)
         }
         Some(Command::Annotations(AnnotationsCommand::Convert(arguments))) => {
             let ConvertArguments { input, output, to, media, frame_rate, json } = arguments;
             let options = annotations::ConvertOptions { format: to, media, frame_size: None, frame_rate, json };
-            annotations::convert(&input, &output, &options, &mut out).map_err(Into::into)
+            annotations::convert(&input, &output, &options, &mut out).map(done).map_err(Into::into)
         }
-        Some(Command::Doctor(JsonArguments { json })) => doctor::run(json, &mut out).map_err(Into::into),
+        Some(Command::Doctor(JsonArguments { json })) => doctor::run(json, &mut out).map(done).map_err(Into::into),
     };
     match outcome {
-        Ok(()) => 0,
+        Ok(status) => status,
         // The reader of a pipe went away: nothing left to say.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {

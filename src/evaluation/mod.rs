@@ -3,20 +3,36 @@
 //! In here: the row of a clip, a model and a protocol; the figures of many rows; the folder of a finished run. Not in
 //! here: what a cIoU is (`metrics`), what a clip is (`dataset`).
 
+mod clip_answer;
+mod compare;
 mod description;
 mod error;
+mod figures;
+mod finish;
 mod folder;
+mod journal;
+mod merge;
+mod moments;
 mod number;
+mod plan;
 mod row;
+mod run;
+mod saved_maps;
+mod scorer;
 mod summary;
 mod table;
 
+pub use compare::{Comparison, Side, compare};
 pub use description::{
     DatasetDescription, FileDescription, ModelDescription, ProtocolDescription, RunDescription, Shard, SoundDescription,
 };
 pub use error::EvaluationError;
 pub use folder::{FinishedRun, SCORES_CSV, SCORES_PARQUET, SUMMARY_JSON};
+pub use merge::merge;
+pub use plan::{Request, WindowChoice, usual_protocols};
 pub use row::{ClipKind, Curve, ScoreRow};
+pub use run::{Outcome, Progress, RunOptions, evaluate};
+pub use saved_maps::predictions_path;
 pub use summary::{
     Accuracy, BestOf, DetectionFigures, Figure, MeanMap, NegativeFigures, PairSummary, Reference, ReferenceFigures,
     RowFailure, RunSummary, SizeFigures, SourceSummary, Summary,

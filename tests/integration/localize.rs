@@ -7,7 +7,7 @@ use std::process::Command;
 use image::RgbImage;
 use sonolens::network::arrays::Npz;
 
-use crate::support::fill_rule::{filled, image, samples};
+use crate::support::fill_rule::{filled, image, samples, wav};
 use crate::support::fixture;
 use crate::support::golden::{Golden, largest_difference};
 
@@ -23,18 +23,7 @@ fn write_case(folder: &Path) -> (PathBuf, PathBuf) {
     let picture = image(101, 320, 240);
     let png = folder.join("a.png");
     RgbImage::from_raw(320, 240, picture.rgb).unwrap().save(&png).unwrap();
-    let sound = samples(101, 16_000, 160_000, 1);
-    let bytes: Vec<u8> = sound.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let mut wav = Vec::from(*b"RIFF");
-    wav.extend((36 + bytes.len() as u32).to_le_bytes());
-    wav.extend(b"WAVEfmt ");
-    wav.extend(16u32.to_le_bytes());
-    wav.extend([1u16, 1].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend([16_000u32, 32_000].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend([2u16, 16].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend(b"data");
-    wav.extend((bytes.len() as u32).to_le_bytes());
-    wav.extend(&bytes);
+    let wav = wav(16_000, &samples(101, 16_000, 160_000, 1));
     let path = folder.join("a.wav");
     std::fs::write(&path, wav).unwrap();
     (png, path)

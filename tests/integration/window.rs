@@ -4,16 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use candle_core::Tensor;
 use image::RgbImage;
 use serde_json::{Value, json};
 
+use crate::support::fill_rule;
 use crate::support::program::{Program, look_until};
 use crate::support::scene::{self, FramePlace, Scene, TONES};
 use crate::support::screen::Screen;
 use crate::support::sound_server::{RATE, Recording, SoundServer, unix_nanos};
 use crate::support::tones::{Heard, heard};
-use crate::support::{fill_rule, fixture};
 
 /// Everything that a step needs.
 struct Session {
@@ -432,7 +431,7 @@ impl Session {
     }
 
     fn another_sound_is_heard_without_looking_again(&mut self) {
-        let weights = small_lvs(&self.folder);
+        let weights = fill_rule::small_lvs(&self.folder);
         self.program.command(json!(["model-add-id", format!("lvs={}", weights.display())]));
         self.program.command(json!(["seek-frame", 20]));
         let own =
@@ -629,26 +628,4 @@ fn heard_at(recording: &Recording, unix_secs: f64) -> Heard {
     let start = middle.saturating_sub(half).min(recording.frames.len());
     let end = (middle + half).min(recording.frames.len());
     heard(&recording.frames[start..end], RATE, &TONES)
-}
-
-/// Weights of LVS with narrow layers, filled by the rule of the golden values.
-fn small_lvs(folder: &Path) -> PathBuf {
-    let listing = std::fs::read_to_string(fixture("systems/keys/lvs.tsv")).unwrap();
-    let narrow = |width: &str| match width {
-        "64" => "4".to_owned(),
-        "128" => "8".to_owned(),
-        "256" => "16".to_owned(),
-        "512" => "32".to_owned(),
-        other => other.to_owned(),
-    };
-    let lines = listing.lines().map(|line| match line.rsplit_once('\t') {
-        Some((rest, shape)) => format!("{rest}\t{}\n", shape.split('x').map(narrow).collect::<Vec<_>>().join("x")),
-        None => format!("{line}\n"),
-    });
-    let weights = fill_rule::filled(&lines.collect::<String>());
-    let tensors: std::collections::HashMap<String, Tensor> =
-        weights.iter().map(|(key, tensor)| (key.to_owned(), tensor.clone())).collect();
-    let path = folder.join("lvs.safetensors");
-    candle_core::safetensors::save(&tensors, &path).unwrap();
-    path
 }

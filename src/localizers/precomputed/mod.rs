@@ -15,7 +15,7 @@ use super::{
     QueryEmbedding, Result, ViewRule, WindowPlan,
 };
 use crate::geometry::Rect;
-use crate::heatmap::{Grid, Heatmap};
+use crate::heatmap::{Grid, Heatmap, Mixture, ObjectPrior};
 use predictions::{ClipMaps, Predictions};
 
 /// How often the file's time and size are looked at.
@@ -145,10 +145,21 @@ impl Localizer for Precomputed {
             .ok_or_else(|| unusable("the map is not as large as its shape"))?;
         let mut arrays = vec![("map", map)];
         if let Some(rect) = maps.rect {
-            arrays.push((
-                "rect",
-                Array::vector([rect.left, rect.top, rect.right, rect.bottom].map(|side| side as f32).into()),
-            ));
+            // A number is kept as two singles, the second being what the first leaves out.
+            let sides = [rect.left, rect.top, rect.right, rect.bottom];
+            let halves = |side: f64| [side as f32, (side - f64::from(side as f32)) as f32];
+            arrays.push(("rect", Array::vector(sides.into_iter().flat_map(halves).collect())));
+        }
+        if let Some(range) = maps.aside.range {
+            arrays.push(("range", Array::vector(range.into())));
+        }
+        if let Some(confidence) = maps.confidence_at(frame.index) {
+            arrays.push(("confidence", Array::vector(vec![confidence])));
+        }
+        if let Some((rows, columns, values, mixture)) = maps.object_at(frame.index) {
+            let object = Array::new(&[rows, columns], values.to_vec());
+            arrays.push(("object", object.ok_or_else(|| unusable("the object map is not as large as its shape"))?));
+            arrays.push(("mixture", Array::vector(mixture.to_vec())));
         }
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), arrays) })
     }
@@ -158,17 +169,36 @@ impl Localizer for Precomputed {
     }
 
     fn join(&self, features: &ImageFeatures, _: &QueryEmbedding) -> Result<Heatmap> {
-        let map = features.parts.get("map")?;
-        let grid = match *map.shape() {
-            [rows, columns] => Grid::new(rows, columns, map.values().to_vec()),
+        let grid = |part: &'static str| {
+            let map = features.parts.get(part)?;
+            let grid = match *map.shape() {
+                [rows, columns] => Grid::new(rows, columns, map.values().to_vec()),
+                _ => None,
+            };
+            grid.ok_or(LocalizerError::ForeignParts { made_by: self.info.id(), missing: part })
+        };
+        let values = |part: &'static str| features.parts.get(part).map(Array::values).unwrap_or_default();
+        let mut heatmap = Heatmap::over_whole_frame(grid("map")?, features.frame);
+        if let &[left, left_rest, top, top_rest, right, right_rest, bottom, bottom_rest] = values("rect") {
+            let side = |side: f32, rest: f32| f64::from(side) + f64::from(rest);
+            heatmap.covers = Rect {
+                left: side(left, left_rest),
+                top: side(top, top_rest),
+                right: side(right, right_rest),
+                bottom: side(bottom, bottom_rest),
+            };
+        }
+        if let &[low, high] = values("range") {
+            heatmap.nominal_range = Some([low, high]);
+        }
+        heatmap.confidence = values("confidence").first().copied();
+        let mixture = match *values("mixture") {
+            [alpha] => Some(Mixture::MinMax { alpha }),
+            [alpha, object_full_scale] => Some(Mixture::FixedRange { alpha, object_full_scale }),
             _ => None,
         };
-        let grid = grid.ok_or(LocalizerError::ForeignParts { made_by: self.info.id(), missing: "map" })?;
-        let mut heatmap = Heatmap::over_whole_frame(grid, features.frame);
-        if let Ok(rect) = features.parts.get("rect")
-            && let [left, top, right, bottom] = *rect.values()
-        {
-            heatmap.covers = Rect { left: left.into(), top: top.into(), right: right.into(), bottom: bottom.into() };
+        if let Some(mixture) = mixture {
+            heatmap.object_prior = Some(ObjectPrior { values: grid("object")?, mixture });
         }
         Ok(heatmap)
     }

@@ -25,7 +25,26 @@ pub struct ClipMaps {
     hold: Hold,
     /// What of the frame the maps cover, in frame pixels; the whole frame where nothing is said.
     pub rect: Option<Rect>,
+    /// What else a score may depend on.
+    pub aside: Aside,
 }
+
+/// What stands beside the maps of a clip, where whoever saved them knew it.
+#[derive(Debug, Default, PartialEq)]
+pub struct Aside {
+    /// The range that the values can take.
+    pub range: Option<[f32; 2]>,
+    /// The system's own confidence, one a map.
+    confidences: Vec<f32>,
+    /// The object map of an object-guided system, one a map: rows, columns, values, and the mixture's numbers.
+    objects: Option<(usize, usize, Vec<f32>, Vec<f32>)>,
+}
+
+/// The object map of one frame: rows, columns, values, and the one or two numbers of the mixture.
+pub type ObjectMap<'a> = (usize, usize, &'a [f32], &'a [f32]);
+
+/// Endings of the names of arrays that say something about the map of the name before.
+const ASIDE: [&str; 6] = [".frames", ".rect", ".range", ".confidence", ".object", ".mixture"];
 
 /// Which frames the maps are of.
 #[derive(Debug, PartialEq)]
@@ -113,7 +132,10 @@ impl Predictions {
                 let indices = read_companion(npz, place, &format!("{name}.frames"))?;
                 let rect = read_companion(npz, place, &format!("{name}.rect"))?;
                 let array = read_bounded(npz, place, &name)?;
-                clip_maps(&format!("{}: array '{name}'", place.display()), array, indices.as_ref(), rect.as_ref())
+                let at = format!("{}: array '{name}'", place.display());
+                let mut maps = clip_maps(&at, array, indices.as_ref(), rect.as_ref())?;
+                maps.aside = aside(npz, place, &name, &at)?;
+                Ok(maps)
             }
             Source::Answer(npz) => {
                 let rect = read_companion(npz, place, "rect")?;
@@ -136,7 +158,14 @@ impl Predictions {
                 let cells = *rows * *columns;
                 let index = ids.iter().position(|id| id == clip).ok_or_else(|| no_such_clip(place, clip, ids))?;
                 let values = values.get(index * cells..(index + 1) * cells).unwrap_or_default().to_vec();
-                Ok(ClipMaps { rows: *rows, columns: *columns, values, hold: Hold::Every, rect: None })
+                Ok(ClipMaps {
+                    rows: *rows,
+                    columns: *columns,
+                    values,
+                    hold: Hold::Every,
+                    rect: None,
+                    aside: Aside::default(),
+                })
             }
         }
     }
@@ -148,7 +177,27 @@ impl ClipMaps {
     /// # Errors
     /// Which frames there are instead.
     pub fn at_frame(&self, frame: usize) -> std::result::Result<&[f32], String> {
-        let map = match &self.hold {
+        let map = self.map_of(frame)?;
+        let cells = self.rows * self.columns;
+        self.values.get(map * cells..(map + 1) * cells).ok_or_else(|| "there is no map of it".to_owned())
+    }
+
+    /// The system's own confidence in the map of a frame, where it was saved.
+    pub fn confidence_at(&self, frame: usize) -> Option<f32> {
+        self.aside.confidences.get(self.map_of(frame).ok()?).copied()
+    }
+
+    /// The object map of a frame, where one was saved.
+    pub fn object_at(&self, frame: usize) -> Option<ObjectMap<'_>> {
+        let (rows, columns, values, mixture) = self.aside.objects.as_ref()?;
+        let map = self.map_of(frame).ok()?;
+        let cells = rows * columns;
+        Some((*rows, *columns, values.get(map * cells..(map + 1) * cells)?, mixture))
+    }
+
+    /// Which of the maps is a frame's.
+    fn map_of(&self, frame: usize) -> std::result::Result<usize, String> {
+        Ok(match &self.hold {
             Hold::Every => 0,
             Hold::Each(count) if frame < *count => frame,
             Hold::Each(count) => return Err(format!("there are maps of frames 0 to {} only", count.saturating_sub(1))),
@@ -161,9 +210,7 @@ impl ClipMaps {
                 }
                 indices.partition_point(|&index| index <= frame).saturating_sub(1)
             }
-        };
-        let cells = self.rows * self.columns;
-        self.values.get(map * cells..(map + 1) * cells).ok_or_else(|| "there is no map of it".to_owned())
+        })
     }
 }
 
@@ -194,10 +241,8 @@ fn is_answer(npz: &Npz) -> bool {
 
 /// The arrays that are maps, not what is said about them.
 fn map_names(npz: &Npz) -> Vec<String> {
-    let is_companion = |name: &str| {
-        let of = name.strip_suffix(".frames").or_else(|| name.strip_suffix(".rect"));
-        of.is_some_and(|of| npz.contains(of))
-    };
+    let is_companion =
+        |name: &str| ASIDE.iter().any(|ending| name.strip_suffix(ending).is_some_and(|of| npz.contains(of)));
     npz.names().iter().filter(|name| !is_companion(name)).cloned().collect()
 }
 
@@ -232,6 +277,36 @@ fn read_bounded(npz: &mut Npz, path: &Path, name: &str) -> Result<Array> {
 
 fn read_companion(npz: &mut Npz, path: &Path, name: &str) -> Result<Option<Array>> {
     npz.contains(name).then(|| read_bounded(npz, path, name)).transpose()
+}
+
+/// What stands beside the maps called `name`.
+fn aside(npz: &mut Npz, path: &Path, name: &str, place: &str) -> Result<Aside> {
+    let mut listed = |ending: &str| -> Result<Option<Vec<f32>>> {
+        let Some(array) = read_companion(npz, path, &format!("{name}{ending}"))? else { return Ok(None) };
+        Ok(Some(numbers(&format!("{place}, {ending}"), array)?))
+    };
+    let range = match listed(".range")?.as_deref() {
+        None => None,
+        Some([low, high]) if low < high => Some([*low, *high]),
+        Some(_) => return Err(wrong(place, "its range is not two ascending numbers")),
+    };
+    let confidences = listed(".confidence")?.unwrap_or_default();
+    let mixture = listed(".mixture")?.unwrap_or_default();
+    let objects = match read_companion(npz, path, &format!("{name}.object"))? {
+        None => None,
+        Some(_) if !matches!(mixture.len(), 1 | 2) => {
+            return Err(wrong(place, "there is an object map, but no mixture of one or two numbers"));
+        }
+        Some(array) => {
+            let (rows, columns) = match *array.shape() {
+                [rows, columns] | [_, rows, columns] => (rows, columns),
+                _ => return Err(wrong(place, "its object map is neither (h, w) nor (frames, h, w)")),
+            };
+            check_sides(place, rows, columns)?;
+            Some((rows, columns, numbers(place, array)?, mixture))
+        }
+    };
+    Ok(Aside { range, confidences, objects })
 }
 
 fn read_npy_bounded(path: &Path) -> Result<Array> {
@@ -338,7 +413,7 @@ fn clip_maps(place: &str, array: Array, indices: Option<&Array>, rect: Option<&A
         None => Hold::Each(count),
     };
     let rect = rect.map(|rect| covered(place, rect)).transpose()?;
-    Ok(ClipMaps { rows, columns, values: numbers(place, array)?, hold, rect })
+    Ok(ClipMaps { rows, columns, values: numbers(place, array)?, hold, rect, aside: Aside::default() })
 }
 
 fn frame_indices(place: &str, indices: &Array, count: usize) -> Result<Vec<usize>> {
@@ -383,5 +458,5 @@ fn png_map(path: &Path) -> Result<ClipMaps> {
             rgb.pixels().map(|pixel| f32::from(pixel.0[0]) / 255.0).collect()
         }
     };
-    Ok(ClipMaps { rows, columns, values, hold: Hold::Every, rect: None })
+    Ok(ClipMaps { rows, columns, values, hold: Hold::Every, rect: None, aside: Aside::default() })
 }

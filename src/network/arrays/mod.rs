@@ -11,7 +11,7 @@ mod npz;
 pub use element::{ElementType, Values, fortran_strides, gather_strided};
 pub use error::{ArrayError, ArrayProblem};
 pub use npy::{read_npy, read_npy_from, write_npy};
-pub use npz::{Npz, write_npz};
+pub use npz::{Npz, NpzWriter, write_npz};
 
 /// Values in row-major order (the last axis varies fastest) and the lengths of the axes. A scalar has no axes.
 #[derive(Clone, Debug, PartialEq)]

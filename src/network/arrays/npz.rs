@@ -75,29 +75,63 @@ impl<R: Read + Seek> Npz<R> {
     }
 }
 
+/// A `.npz` that is written array by array.
+pub struct NpzWriter<W: Write + Seek> {
+    place: String,
+    archive: ZipWriter<W>,
+}
+
+impl<W: Write + Seek> NpzWriter<W> {
+    /// An archive into `writer`; errors name it `place`.
+    pub fn new(writer: W, place: String) -> Self {
+        Self { place, archive: ZipWriter::new(writer) }
+    }
+
+    /// Adds an array under a name that is not there yet.
+    ///
+    /// # Errors
+    /// It cannot be written, or the name is there already.
+    pub fn add(&mut self, name: &str, array: &Array) -> Result<(), ArrayError> {
+        let add = |archive: &mut ZipWriter<W>| {
+            // Floating-point maps hardly pack, and numpy itself stores. A fixed time: the same arrays, the same bytes.
+            let options = SimpleFileOptions::default()
+                .compression_method(CompressionMethod::Stored)
+                .last_modified_time(zip::DateTime::default())
+                .large_file(true);
+            archive.start_file(format!("{name}.npy"), options)?;
+            write_npy(archive, array)
+        };
+        add(&mut self.archive).map_err(|problem: ArrayProblem| problem.at(format!("{}: array '{name}'", self.place)))
+    }
+
+    /// Ends the archive.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn finish(self) -> Result<W, ArrayError> {
+        self.archive.finish().map_err(|error| ArrayProblem::from(error).at(&self.place))
+    }
+}
+
 /// Writes arrays as a `.npz` file that numpy's `load` opens. The file appears whole or not at all.
 pub fn write_npz<'a>(path: &Path, arrays: impl IntoIterator<Item = (&'a str, &'a Array)>) -> Result<(), ArrayError> {
-    let write = || {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut unfinished = tempfile::Builder::new();
-        #[cfg(unix)]
-        unfinished.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let file = unfinished.tempfile_in(folder)?;
-        let mut archive = ZipWriter::new(BufWriter::new(file));
-        // Floating-point maps hardly pack, and numpy itself stores.
-        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
-        for (name, array) in arrays {
-            archive.start_file(format!("{name}.npy"), options)?;
-            write_npy(&mut archive, array)?;
-        }
-        let mut buffered = archive.finish()?;
-        buffered.flush()?;
-        let file = buffered.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    };
-    write().map_err(|problem: ArrayProblem| problem.at(path.display().to_string()))
+    let place = path.display().to_string();
+    let at = |error: std::io::Error| ArrayProblem::from(error).at(&place);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut unfinished = tempfile::Builder::new();
+    #[cfg(unix)]
+    unfinished.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let file = unfinished.tempfile_in(folder).map_err(at)?;
+    let mut archive = NpzWriter::new(BufWriter::new(file), place.clone());
+    for (name, array) in arrays {
+        archive.add(name, array)?;
+    }
+    let mut buffered = archive.finish()?;
+    buffered.flush().map_err(at)?;
+    let file = buffered.into_inner().map_err(|error| at(error.into_error()))?;
+    file.as_file().sync_all().map_err(at)?;
+    file.persist(path).map_err(|error| at(error.error))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -2,5 +2,5 @@
 
 mod data_only;
 mod figures;
-mod golden;
+pub mod golden;
 mod maps;

@@ -1,6 +1,8 @@
 //! The deterministic weights, images and waveforms with which the reference's golden values were made.
 
+use std::collections::HashMap;
 use std::f64::consts::PI;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device, Tensor};
 use sonolens::geometry::Size;
@@ -156,4 +158,42 @@ pub fn samples(seed: u32, rate: u32, frames: usize, channels: usize) -> Vec<i16>
 pub fn wave(seed: u32, rate: u32, frames: usize, channels: usize) -> Waveform {
     let samples = samples(seed, rate, frames, channels).into_iter().map(|sample| f32::from(sample) / 32768.0).collect();
     Waveform { rate, channels: channels as u16, samples }
+}
+
+/// A file of LVS's weights with narrow layers, filled by the rule.
+pub fn small_lvs(folder: &Path) -> PathBuf {
+    let listing = std::fs::read_to_string(super::fixture("systems/keys/lvs.tsv")).unwrap();
+    let narrow = |width: &str| match width {
+        "64" => "4".to_owned(),
+        "128" => "8".to_owned(),
+        "256" => "16".to_owned(),
+        "512" => "32".to_owned(),
+        other => other.to_owned(),
+    };
+    let lines = listing.lines().map(|line| match line.rsplit_once('\t') {
+        Some((rest, shape)) => format!("{rest}\t{}\n", shape.split('x').map(narrow).collect::<Vec<_>>().join("x")),
+        None => format!("{line}\n"),
+    });
+    let weights = filled(&lines.collect::<String>());
+    let tensors: HashMap<String, Tensor> =
+        weights.iter().map(|(key, tensor)| (key.to_owned(), tensor.clone())).collect();
+    let path = folder.join("lvs.safetensors");
+    candle_core::safetensors::save(&tensors, &path).unwrap();
+    path
+}
+
+/// The bytes of a WAV file of one channel of 16 bits.
+pub fn wav(rate: u32, samples: &[i16]) -> Vec<u8> {
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut wav = Vec::from(*b"RIFF");
+    wav.extend((36 + bytes.len() as u32).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16u32.to_le_bytes());
+    wav.extend([1u16, 1].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend([rate, 2 * rate].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend([2u16, 16].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend(b"data");
+    wav.extend((bytes.len() as u32).to_le_bytes());
+    wav.extend(&bytes);
+    wav
 }

@@ -1,0 +1,290 @@
+//! `sonolens evaluate` and `sonolens score`: models, or saved maps, over a dataset.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::evaluation::{
+    self, ClipKind, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RunOptions, RunSummary, Shard,
+    Summary, WindowChoice,
+};
+use crate::localizers::store::Shelf;
+
+/// Exit status of a run in which some question has no answer.
+pub const PARTIAL: u8 = 3;
+
+#[derive(Debug, Args)]
+pub struct EvaluateArguments {
+    /// A folder, an annotation file or a list
+    dataset: PathBuf,
+    /// A model: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
+    #[arg(long = "model", value_name = "ID[=WEIGHTS]", required = true)]
+    models: Vec<String>,
+    #[command(flatten)]
+    shared: SharedArguments,
+    /// Where the audio window lies: benchmark (as the authors' loader cuts it), follow (around the frame), or auto:
+    /// the former for a still or the middle frame, the latter where annotations follow time
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    window: WindowChoice,
+    /// Ask every positive with this, too, as a negative: silence, noise, off-screen (the next clip of another class)
+    #[arg(long, value_name = "SOUND", value_delimiter = ',', value_parser = negative_of_word)]
+    also: Vec<ClipKind>,
+    /// Keep every heatmap as predictions that `score` reads
+    #[arg(long)]
+    save_heatmaps: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ScoreArguments {
+    /// Saved maps: a .npz, a .npy or a folder; may be given several times
+    #[arg(long, value_name = "FILE", required = true)]
+    predictions: Vec<PathBuf>,
+    /// A folder, an annotation file or a list
+    #[arg(long)]
+    dataset: PathBuf,
+    #[command(flatten)]
+    shared: SharedArguments,
+}
+
+#[derive(Debug, Args)]
+struct SharedArguments {
+    /// A protocol: ID or ID+part=value…; may be given several times. Those of the benchmark's own tables if not given
+    #[arg(long = "protocol", value_name = "PROTOCOL")]
+    protocols: Vec<String>,
+    /// The folder of the run; given again after an interruption, it goes on where it was
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// The first so many clips only
+    #[arg(long, value_name = "CLIPS")]
+    limit: Option<usize>,
+    /// Clips that are worked on side by side; as many as there are cores if not given
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    jobs: usize,
+    /// This share of the clips only: NUMBER/OF
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Ask again about clips that failed before
+    #[arg(long)]
+    retry_failed: bool,
+    /// The summary on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+fn negative_of_word(word: &str) -> Result<ClipKind, String> {
+    [ClipKind::Silence, ClipKind::Noise, ClipKind::OffScreen]
+        .into_iter()
+        .find(|kind| kind.word() == word)
+        .ok_or_else(|| format!("`{word}` is none of silence, noise, off-screen"))
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluateError {
+    #[error(transparent)]
+    Evaluation(#[from] EvaluationError),
+    #[error("the answer cannot be written: {0}")]
+    Output(#[from] std::io::Error),
+}
+
+/// Runs models over a dataset and writes the figures to `out`; the exit status.
+///
+/// # Errors
+/// See [`evaluation::evaluate`].
+pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
+    let request = Request {
+        dataset: arguments.dataset.clone(),
+        models: arguments.models.clone(),
+        protocols: arguments.shared.protocols.clone(),
+        window: arguments.window,
+        also: arguments.also.clone(),
+        limit: arguments.shared.limit,
+        shard: arguments.shared.shard,
+        pictures: true,
+    };
+    run(&request, &arguments.shared, arguments.save_heatmaps, out)
+}
+
+/// Scores saved maps and writes the figures to `out`; the exit status.
+///
+/// # Errors
+/// See [`evaluation::evaluate`].
+pub fn score(arguments: &ScoreArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
+    let request = Request {
+        dataset: arguments.dataset.clone(),
+        models: arguments.predictions.iter().map(|path| format!("precomputed={}", path.display())).collect(),
+        protocols: arguments.shared.protocols.clone(),
+        window: WindowChoice::Auto,
+        also: Vec::new(),
+        limit: arguments.shared.limit,
+        shard: arguments.shared.shard,
+        pictures: false,
+    };
+    run(&request, &arguments.shared, false, out)
+}
+
+fn run(
+    request: &Request,
+    arguments: &SharedArguments,
+    save_heatmaps: bool,
+    out: &mut dyn Write,
+) -> Result<u8, EvaluateError> {
+    let options = RunOptions {
+        out: arguments.out.clone(),
+        jobs: arguments.jobs,
+        save_heatmaps,
+        retry_failed: arguments.retry_failed,
+    };
+    let mut display = Display::new();
+    let stop = Arc::new(AtomicBool::new(false));
+    let outcome = evaluation::evaluate(request, &options, &Shelf::discover(), &stop, |progress| display.show(progress));
+    display.end();
+    match outcome? {
+        Outcome::Finished(run) => {
+            write_run(&run, arguments.json, out)?;
+            Ok(if run.summary.is_whole() { 0 } else { PARTIAL })
+        }
+        Outcome::Stopped { .. } => Ok(PARTIAL),
+    }
+}
+
+/// Writes what came out of a run.
+///
+/// # Errors
+/// The output refuses.
+pub fn write_run(run: &FinishedRun, json: bool, out: &mut dyn Write) -> std::io::Result<()> {
+    if json {
+        serde_json::to_writer_pretty(&mut *out, &run.summary).map_err(std::io::Error::from)?;
+        return writeln!(out);
+    }
+    out.write_all(text_of(&run.summary, &run.folder).as_bytes())
+}
+
+fn text_of(summary: &RunSummary, folder: &Path) -> String {
+    let dataset = &summary.run.dataset;
+    let list = dataset.list.as_deref().map(|list| format!(", list {list}")).unwrap_or_default();
+    let mut text = format!("{} ({}){list}: {} rows\n", dataset.name, dataset.benchmark, summary.rows);
+    for result in &summary.results {
+        text += &text_of_result(result);
+    }
+    if summary.failed_clips > 0 {
+        text += &format!("{} clips could not be scored:\n", summary.failed_clips);
+        for failure in summary.failures.iter().take(5) {
+            text += &format!("  {} ({}): {}\n", failure.clip, failure.model, failure.reason);
+        }
+    }
+    text + &format!("written to {}\n", folder.display())
+}
+
+fn percent(figure: &Figure) -> String {
+    let one = |value: f64| format!("{:.2}", value * 100.0);
+    if figure.value.is_nan() {
+        "n/a".to_owned()
+    } else {
+        format!("{} % [{}, {}]", one(figure.value), one(figure.low), one(figure.high))
+    }
+}
+
+fn text_of_result(result: &Summary) -> String {
+    let mut text = format!("\n{}, {}: {} scored", result.model, result.protocol, result.scored);
+    if result.failed > 0 {
+        text += &format!(", {} not", result.failed);
+    }
+    text += &format!("\n  {}\n", result.choices);
+    for accuracy in &result.accuracy {
+        text += &format!("  cIoU@{:<4} {}\n", accuracy.success, percent(&accuracy.rate));
+    }
+    text += &format!("  AUC       {}\n  mean cIoU {}\n", percent(&result.auc), percent(&result.mean_ciou));
+    let references = [
+        ("centre box", Some(&result.references.centre_box)),
+        ("full frame", Some(&result.references.full_frame)),
+        ("fixed blob", Some(&result.references.fixed_probe)),
+        ("ceiling", result.references.ceiling.as_ref()),
+    ];
+    for (name, reference) in references {
+        let Some(first) = reference.and_then(|reference| reference.accuracy.first()) else { continue };
+        text += &format!("    {name:<11} cIoU@{} {}\n", first.success, percent(&first.rate));
+    }
+    for found in result.detection.iter().filter(|found| found.subset == "all") {
+        text += &format!(
+            "  with negatives, cIoU ≥ {}: AP {} (as published), max-F1 {} (as published)\n",
+            found.success,
+            percent(&found.average_precision_as_published),
+            percent(&found.max_f1_as_published),
+        );
+    }
+    for negative in &result.negatives {
+        text += &format!(
+            "  {} negatives ({}): separability {}, marked {}\n",
+            negative.kind,
+            negative.clips,
+            percent(&negative.separability),
+            percent(&negative.marked_share),
+        );
+    }
+    if let Some(pairs) = &result.pairs {
+        text += &format!("  IIoU@{}    {} over {} pictures\n", pairs.success, percent(&pairs.iiou), pairs.groups);
+    }
+    if let Some(sources) = &result.sources {
+        text +=
+            &format!("  by source: cIoU@0.3 {} over {} pictures\n", percent(&sources.success_at_30), sources.images);
+    }
+    for (reason, count) in &result.degenerate {
+        text += &format!("  warning: {count} maps: {reason}\n");
+    }
+    text
+}
+
+/// Progress on standard error: one line that is written over on a terminal, now and then a line elsewhere.
+struct Display {
+    terminal: bool,
+    last: Option<Instant>,
+    shown: usize,
+}
+
+impl Display {
+    fn new() -> Self {
+        Self { terminal: std::io::stderr().is_terminal(), last: None, shown: 0 }
+    }
+
+    fn show(&mut self, progress: &Progress) {
+        let pause = Duration::from_millis(if self.terminal { 200 } else { 10_000 });
+        let whole = progress.done == progress.clips;
+        if !whole && self.last.is_some_and(|last| last.elapsed() < pause) {
+            return;
+        }
+        self.last = Some(Instant::now());
+        let mut line = format!("{}/{} clips, {:.1} a second", progress.done, progress.clips, progress.rate);
+        if let Some(left) = progress.remaining.filter(|_| !whole && progress.rate > 0.0) {
+            let secs = left.as_secs();
+            line += &format!(", {}:{:02}:{:02} left", secs / 3600, secs / 60 % 60, secs % 60);
+        }
+        if progress.failed > 0 {
+            line += &format!(", {} failed", progress.failed);
+        }
+        for (model, rate) in progress.models.iter().filter(|(_, rate)| !rate.is_nan()) {
+            line += &format!("; {model} {:.1} %", rate * 100.0);
+        }
+        let mut error = std::io::stderr().lock();
+        // Progress that nobody can see is not a reason to end a run.
+        let written = if self.terminal {
+            let length = line.chars().count();
+            let gap = " ".repeat(self.shown.saturating_sub(length));
+            self.shown = length;
+            write!(error, "\r{line}{gap}").and_then(|()| error.flush())
+        } else {
+            writeln!(error, "{line}")
+        };
+        written.unwrap_or_default();
+    }
+
+    fn end(&self) {
+        if self.terminal && self.shown > 0 {
+            writeln!(std::io::stderr()).unwrap_or_default();
+        }
+    }
+}

@@ -1,0 +1,515 @@
+//! One clip: decoded once, each image and sound encoded once a model, scored under every protocol.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use super::moments::{ScoredMoment, Truth, scored_moments};
+use super::plan::Plan;
+use super::row::{ClipKind, ScoreRow};
+use super::saved_maps::FrameMap;
+use super::scorer::{References, Scorer, coarse};
+use crate::dataset::formats::pair_key;
+use crate::dataset::{Benchmark, Clip, ClipMedia, identity};
+use crate::engine::{Sound, SoundChoice};
+use crate::geometry::Size;
+use crate::heatmap::{Grid, Heatmap};
+use crate::localizers::{FrameInput, ImageFeatures, Localizer, LocalizerError, Query, QueryEmbedding};
+use crate::media::{self, FrameTable, Picture, VideoReader};
+use crate::metrics::{GroundTruthMap, TruthBox};
+
+/// Everything that a run learns of one clip.
+#[derive(Debug, Default)]
+pub(super) struct ClipAnswer {
+    /// In the table's order.
+    pub rows: Vec<ScoreRow>,
+    /// By model: the map of the first moment on the coarse grid of mean maps.
+    pub coarse: Vec<(usize, Vec<u8>)>,
+    /// By model: the maps of all moments, asked with the clip's own sound.
+    pub maps: Vec<(usize, Vec<FrameMap>)>,
+}
+
+/// What a worker keeps from clip to clip: what models make of silence and noise, which are always the same.
+#[derive(Default)]
+pub(super) struct Keep {
+    made: HashMap<EmbeddingKey, QueryEmbedding>,
+}
+
+/// Model, what was asked, length of the sound, start and length of the window (bits of seconds).
+type EmbeddingKey = (usize, Asked, u64, u64, u64);
+
+/// Embeddings of made sounds that a worker keeps.
+const MADE_KEPT: usize = 256;
+/// Embeddings of a clip's own sounds that are kept while its frames are gone through.
+const OWN_KEPT: usize = 64;
+/// Size of a frame that nobody knows, where only saved maps of whole frames are scored.
+const UNKNOWN_FRAME: Size = Size::new(224, 224);
+/// Length of made sounds for a picture whose own sound cannot be read.
+const MADE_SECS: f64 = 10.0;
+
+/// What a model is asked with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Asked {
+    Own,
+    Silence,
+    Noise,
+    /// The sound of the clip at this place of the dataset.
+    Other(usize),
+}
+
+impl ClipAnswer {
+    /// Answers every question about a clip. What cannot be answered is a row with the reason.
+    pub fn of(plan: &Plan, index: usize, keep: &mut Keep, stop: &Arc<AtomicBool>) -> Self {
+        let Some(clip) = plan.dataset.clips.get(index) else { return Self::default() };
+        match catch_unwind(AssertUnwindSafe(|| answer(plan, index, clip, keep, stop))) {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(reason)) => Self { rows: failed_rows(plan, index, clip, &reason), ..Self::default() },
+            Err(_) => {
+                let reason = "stopped at an internal error; please report it with the clip";
+                Self { rows: failed_rows(plan, index, clip, reason), ..Self::default() }
+            }
+        }
+    }
+}
+
+/// A row a model and protocol of a clip that could not even be looked at.
+fn failed_rows(plan: &Plan, index: usize, clip: &Clip, reason: &str) -> Vec<ScoreRow> {
+    let kind = match scored_moments(clip, plan.dataset.benchmark, None).as_deref() {
+        Ok([moment]) => moment.truth.kind,
+        _ if clip.annotations.is_some() => ClipKind::Positive,
+        _ => ClipKind::Unannotated,
+    };
+    let mut rows = Vec::new();
+    for model in &plan.models {
+        for scorer in &plan.scorers {
+            let row = empty_row(index, clip, kind, plan.dataset.benchmark);
+            rows.push(ScoreRow {
+                model: model.label.clone(),
+                protocol: scorer.text.clone(),
+                error: Some(reason.to_owned()),
+                ..row
+            });
+        }
+    }
+    rows
+}
+
+fn empty_row(index: usize, clip: &Clip, kind: ClipKind, benchmark: Benchmark) -> ScoreRow {
+    let has_pairs = matches!(
+        benchmark,
+        Benchmark::Is3 | Benchmark::VpoSs | Benchmark::VpoMs | Benchmark::AvsBenchS4 | Benchmark::AvsBenchMs3
+    );
+    ScoreRow {
+        clip_index: index as u64,
+        clip: clip.id.clone(),
+        class: clip.class.clone(),
+        model: String::new(),
+        protocol: String::new(),
+        kind,
+        asked: "own".into(),
+        frame: None,
+        time_secs: None,
+        frame_reason: None,
+        source: None,
+        pair: has_pairs.then(|| pair_key(&clip.id).to_owned()),
+        boxes: 0,
+        truth_area: None,
+        ciou: None,
+        confidence: None,
+        peak: None,
+        positive_share: None,
+        positive_x: None,
+        positive_y: None,
+        degenerate: None,
+        centre_box: None,
+        full_frame: None,
+        fixed_probe: None,
+        ceiling: None,
+        curve: None,
+        error: None,
+    }
+}
+
+/// The pictures of an opened clip.
+struct Pictures {
+    reader: Option<VideoReader>,
+    size: Size,
+    /// Seconds of a video; `None` for a still image and where the file is missing.
+    clip_secs: Option<f64>,
+    frames: usize,
+}
+
+impl Pictures {
+    fn at(&mut self, frame: Option<usize>) -> Result<Picture, String> {
+        match (&mut self.reader, frame) {
+            (Some(reader), Some(frame)) => Ok(reader.frame(frame).map_err(|error| error.to_string())?.to_picture()),
+            _ => Ok(Picture { size: self.size, rgb: Vec::new() }),
+        }
+    }
+}
+
+fn open_pictures(
+    plan: &Plan,
+    clip: &Clip,
+    stop: &Arc<AtomicBool>,
+) -> Result<(Pictures, Option<Arc<FrameTable>>), String> {
+    let path = match (&clip.media, clip.media.picture()) {
+        (_, Some(path)) => path,
+        (ClipMedia::Missing { wanted }, _) if plan.pictures => {
+            return Err(format!("its files are missing: {}", wanted.join(", ")));
+        }
+        (ClipMedia::Missing { .. }, _) => {
+            return Ok((Pictures { reader: None, size: UNKNOWN_FRAME, clip_secs: None, frames: 0 }, None));
+        }
+        _ => return Err("there is no picture, only a sound".into()),
+    };
+    let text = |error: media::MediaError| error.to_string();
+    let opened = media::open(path).map_err(text)?;
+    let Some(video) = opened.video() else { return Err(format!("there are no pictures in it: {}", path.display())) };
+    let size = video.presented_size;
+    if opened.is_still() && !plan.pictures {
+        return Ok((Pictures { reader: None, size, clip_secs: None, frames: 1 }, None));
+    }
+    let table = Arc::new(FrameTable::read(&opened, stop).map_err(text)?);
+    let is_still = opened.is_still();
+    let reader = plan.pictures.then(|| VideoReader::new(&opened, Arc::clone(&table), Arc::clone(stop)));
+    let clip_secs = (!is_still).then(|| table.end_secs());
+    Ok((Pictures { reader, size, clip_secs, frames: table.len() }, (!is_still).then_some(table)))
+}
+
+/// The sounds that a clip's questions need, each read when it is first needed.
+struct Sounds<'a> {
+    plan: &'a Plan,
+    clip: &'a Clip,
+    clip_secs: Option<f64>,
+    stop: &'a Arc<AtomicBool>,
+    read: HashMap<Asked, Result<Arc<Sound>, String>>,
+}
+
+impl Sounds<'_> {
+    fn get(&mut self, asked: Asked) -> Result<Arc<Sound>, String> {
+        if let Some(known) = self.read.get(&asked) {
+            return known.clone();
+        }
+        let made = match asked {
+            Asked::Own => self.own(),
+            Asked::Silence => Ok(Sound::silence(self.secs())),
+            Asked::Noise => Ok(Sound::noise(self.secs())),
+            Asked::Other(index) => self.of_other(index),
+        };
+        let made = made.map(Arc::new);
+        self.read.insert(asked, made.clone());
+        made
+    }
+
+    /// How long made sounds last: as long as the clip, or as its sound.
+    fn secs(&mut self) -> f64 {
+        self.clip_secs.unwrap_or_else(|| self.get(Asked::Own).map_or(MADE_SECS, |own| own.track.duration_secs()))
+    }
+
+    fn own(&self) -> Result<Sound, String> {
+        let path = self.clip.media.sound().ok_or("the clip has no sound")?;
+        let sound = decode(path, self.stop)?;
+        Ok(match (&self.clip.media, self.clip_secs) {
+            (ClipMedia::VideoAndSound { .. }, Some(secs)) => {
+                Sound::foreign(SoundChoice::File(path.to_owned()), &sound.waveform, secs)
+            }
+            (_, secs) => Sound::own(&sound.waveform, sound.start_secs, secs.unwrap_or_else(|| sound.end_secs())),
+        })
+    }
+
+    fn of_other(&mut self, index: usize) -> Result<Sound, String> {
+        let other = self.plan.dataset.clips.get(index).and_then(|clip| clip.media.sound());
+        let path = other.ok_or("the other clip has no sound")?;
+        let sound = decode(path, self.stop)?;
+        let secs = self.clip_secs.unwrap_or_else(|| sound.waveform.duration_secs());
+        Ok(Sound::foreign(SoundChoice::File(path.to_owned()), &sound.waveform, secs))
+    }
+}
+
+fn decode(path: &Path, stop: &Arc<AtomicBool>) -> Result<media::Soundtrack, String> {
+    let opened = media::open(path).map_err(|error| error.to_string())?;
+    let sound = media::decode_audio(&opened, stop).map_err(|error| error.to_string())?;
+    sound.ok_or_else(|| format!("there is no sound in it: {}", path.display()))
+}
+
+/// The next clip of another class that has a sound: what is heard of it is not in the picture.
+fn off_screen(plan: &Plan, index: usize) -> Option<usize> {
+    let clips = &plan.dataset.clips;
+    let class = clips.get(index)?.class.as_deref()?;
+    (1..clips.len()).map(|step| (index + step) % clips.len()).find(|&other| {
+        clips.get(other).is_some_and(|clip| {
+            clip.class.as_deref().is_some_and(|own| own != class)
+                && clip.negative.is_none()
+                && clip.media.sound().is_some()
+        })
+    })
+}
+
+/// What is asked about one moment.
+struct Question<'a> {
+    asked: Asked,
+    kind: ClipKind,
+    /// As rows name it.
+    name: String,
+    /// The one source whose boxes count, where several sound together.
+    source: Option<&'a str>,
+}
+
+fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Question<'a>> {
+    let own = |source| Question { asked: Asked::Own, kind: truth.kind, name: "own".into(), source };
+    let mut questions = vec![own(None)];
+    if truth.kind != ClipKind::Positive {
+        return questions;
+    }
+    let labels = truth.labels();
+    let of_sources = matches!(
+        plan.dataset.benchmark,
+        Benchmark::MusicDuet | Benchmark::MusicSynthetic | Benchmark::AudioSetInstruments
+    );
+    if labels.len() > 1 || (of_sources && !labels.is_empty()) {
+        questions.extend(labels.into_iter().map(|label| own(Some(label))));
+    }
+    for kind in &plan.also {
+        let (asked, name) = match kind {
+            ClipKind::Silence => (Asked::Silence, "silence".to_owned()),
+            ClipKind::Noise => (Asked::Noise, "noise".to_owned()),
+            _ => {
+                let Some(other) = off_screen(plan, index) else { continue };
+                let name = plan.dataset.clips.get(other).map(|clip| clip.id.clone()).unwrap_or_default();
+                (Asked::Other(other), name)
+            }
+        };
+        questions.push(Question { asked, kind: *kind, name, source: None });
+    }
+    questions
+}
+
+/// The ground-truth maps of a question and their references, one a scorer.
+fn truths(
+    plan: &Plan,
+    truth: &Truth,
+    question: &Question,
+    masks: &[Grid],
+) -> Vec<Option<(GroundTruthMap, Option<References>)>> {
+    let make = |scorer: &Scorer| {
+        let (rule, side) = (scorer.protocol.truth, scorer.protocol.side);
+        if question.kind == ClipKind::Unannotated {
+            return None;
+        }
+        let counts = |label: Option<&str>| question.source.is_none() || question.source == label;
+        let boxes: Vec<TruthBox> = truth
+            .boxes
+            .iter()
+            .filter(|(_, label)| question.kind == ClipKind::Positive && counts(label.as_deref()))
+            .map(|(one, _)| *one)
+            .collect();
+        let map = match masks {
+            [first, ..] if boxes.is_empty() && question.kind == ClipKind::Positive => {
+                GroundTruthMap::from_mask(&joined(first, masks), side, masks.len())
+            }
+            _ => GroundTruthMap::from_boxes(&boxes, rule, side),
+        };
+        let references = (question.kind == ClipKind::Positive).then(|| scorer.references(&map));
+        Some((map, references))
+    };
+    plan.scorers.iter().map(make).collect()
+}
+
+/// All masks in one, on the grid of the first.
+fn joined(first: &Grid, masks: &[Grid]) -> Grid {
+    Grid::from_fn(first.rows(), first.columns(), |row, column| {
+        let under = |mask: &Grid| mask.get(row * mask.rows() / first.rows(), column * mask.columns() / first.columns());
+        if masks.iter().any(|mask| under(mask).is_some_and(|value| value > 0.0)) { 1.0 } else { 0.0 }
+    })
+}
+
+fn read_mask(path: &Path) -> Result<Grid, String> {
+    let unread = |error: &dyn std::fmt::Display| format!("its mask cannot be read: {}: {error}", path.display());
+    let mut reader = image::ImageReader::open(path)
+        .and_then(image::ImageReader::with_guessed_format)
+        .map_err(|error| unread(&error))?;
+    reader.limits(image::Limits::default());
+    let gray = reader.decode().map_err(|error| unread(&error))?.into_luma8();
+    let (columns, rows) = (gray.width() as usize, gray.height() as usize);
+    Grid::new(rows, columns, gray.into_raw().into_iter().map(f32::from).collect())
+        .ok_or_else(|| unread(&"it has no pixels"))
+}
+
+fn answer(
+    plan: &Plan,
+    index: usize,
+    clip: &Clip,
+    keep: &mut Keep,
+    stop: &Arc<AtomicBool>,
+) -> Result<ClipAnswer, String> {
+    let (mut pictures, table) = open_pictures(plan, clip, stop)?;
+    let moments = scored_moments(clip, plan.dataset.benchmark, table.as_deref())?;
+    let mut sounds = Sounds { plan, clip, clip_secs: pictures.clip_secs, stop, read: HashMap::new() };
+    let mut own = HashMap::new();
+    let mut result = ClipAnswer::default();
+    // Maps by model, in the order of the moments.
+    let mut maps: Vec<Vec<FrameMap>> = plan.models.iter().map(|_| Vec::new()).collect();
+    let looks_ahead = plan.models.iter().any(|model| model.localizer.info().needs_next_frame);
+    for moment in &moments {
+        let frame = moment.frame;
+        let picture = pictures.at(frame)?;
+        let next = match frame.map(|frame| frame + 1).filter(|&next| looks_ahead && next < pictures.frames) {
+            Some(next) => Some(pictures.at(Some(next))?),
+            None => None,
+        };
+        let questions = questions(plan, index, &moment.truth);
+        let masks = moment.truth.masks.iter().map(|path| read_mask(path)).collect::<Result<Vec<_>, _>>()?;
+        let truths: Vec<_> = questions.iter().map(|question| truths(plan, &moment.truth, question, &masks)).collect();
+        // Rows by question, then by model.
+        let mut rows: Vec<Vec<ScoreRow>> = questions.iter().map(|_| Vec::new()).collect();
+        for (number, model) in plan.models.iter().enumerate() {
+            let localizer = model.localizer.as_ref();
+            let features = look(localizer, clip, &picture, next.as_ref(), frame);
+            // A model that hears answers for all sources with one map.
+            let mut last: Option<(Asked, Heatmap)> = None;
+            for ((question, truths), rows) in questions.iter().zip(&truths).zip(&mut rows) {
+                let reads = reads(localizer);
+                let known = last.take().filter(|(asked, _)| *asked == question.asked && !reads);
+                let heatmap = match (&features, known) {
+                    (Err(reason), _) => Err(reason.clone()),
+                    (Ok(_), Some((_, heatmap))) => Ok(heatmap),
+                    (Ok(features), None) => {
+                        let ask = Ask { plan, clip, moment, number, question };
+                        ask.embedding(&mut sounds, &mut own, keep).and_then(|embedding| {
+                            localizer.join(features, &embedding).map_err(|error| error.to_string())
+                        })
+                    }
+                };
+                let own_map = question.asked == Asked::Own && question.source.is_none();
+                if let (Ok(heatmap), true) = (&heatmap, own_map) {
+                    let map = FrameMap { frame, heatmap: heatmap.clone() };
+                    maps.get_mut(number).into_iter().for_each(|maps| maps.push(map.clone()));
+                }
+                for (scorer, truth) in plan.scorers.iter().zip(truths) {
+                    let mut row = ScoreRow {
+                        model: model.label.clone(),
+                        protocol: scorer.text.clone(),
+                        asked: question.name.clone(),
+                        frame: frame.map(|frame| frame as u64),
+                        time_secs: frame.map(|_| moment.time_secs),
+                        frame_reason: Some(moment.reason.to_owned()),
+                        source: question.source.map(str::to_owned),
+                        ..empty_row(index, clip, question.kind, plan.dataset.benchmark)
+                    };
+                    if reads && question.asked == Asked::Own && localizer.info().query_matters {
+                        row.asked = format!("text: {}", words(clip, &moment.truth, question).unwrap_or_default());
+                    }
+                    row.boxes = truth.as_ref().map_or(0, |(map, _)| map.boxes() as u64);
+                    match &heatmap {
+                        Ok(heatmap) => {
+                            let truth = truth.as_ref();
+                            let references = truth.and_then(|(_, references)| references.as_ref());
+                            scorer.fill(&mut row, heatmap, truth.map(|(map, _)| map), references);
+                        }
+                        Err(reason) => row.error = Some(reason.clone()),
+                    }
+                    rows.push(row);
+                }
+                last = heatmap.ok().map(|heatmap| (question.asked, heatmap));
+            }
+        }
+        result.rows.extend(rows.into_iter().flatten());
+    }
+    for (number, maps) in maps.into_iter().enumerate().filter(|(_, maps)| !maps.is_empty()) {
+        result.coarse.extend(maps.first().map(|first| (number, coarse(&first.heatmap))));
+        result.maps.push((number, maps));
+    }
+    Ok(result)
+}
+
+/// A model that is asked in words because it hears nothing.
+fn reads(localizer: &dyn Localizer) -> bool {
+    let info = localizer.info();
+    info.reads_text && !info.hears_sound()
+}
+
+/// The image side. Saved maps are looked for under the clip's id, then under its file's name.
+fn look(
+    localizer: &dyn Localizer,
+    clip: &Clip,
+    picture: &Picture,
+    next: Option<&Picture>,
+    frame: Option<usize>,
+) -> Result<ImageFeatures, String> {
+    // Where the frame's number is not known, only a map that serves every frame is taken.
+    let index = frame.unwrap_or(usize::MAX);
+    let named = |name: &str| localizer.encode_image(&FrameInput { picture, next, index, clip: name });
+    let name = identity::stem(&clip.name);
+    match named(&clip.id) {
+        Ok(features) => Ok(features),
+        Err(error @ LocalizerError::Predictions { .. }) if name != clip.id => {
+            named(name).map_err(|_| error.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// The words that a reading model is asked with.
+fn words(clip: &Clip, truth: &Truth, question: &Question) -> Option<String> {
+    let labels = truth.labels();
+    let of_boxes = || (!labels.is_empty()).then(|| labels.join(", "));
+    question.source.map(str::to_owned).or_else(|| clip.class.clone()).or_else(of_boxes)
+}
+
+/// One question to one model.
+struct Ask<'a> {
+    plan: &'a Plan,
+    clip: &'a Clip,
+    moment: &'a ScoredMoment,
+    /// Place of the model in the plan.
+    number: usize,
+    question: &'a Question<'a>,
+}
+
+impl Ask<'_> {
+    fn embedding(
+        &self,
+        sounds: &mut Sounds,
+        own: &mut HashMap<EmbeddingKey, QueryEmbedding>,
+        keep: &mut Keep,
+    ) -> Result<QueryEmbedding, String> {
+        let Some(model) = self.plan.models.get(self.number) else { return Err("no such model".into()) };
+        let localizer = model.localizer.as_ref();
+        let info = localizer.info();
+        let encoded = |query: &Query| localizer.encode_query(query).map_err(|error| error.to_string());
+        if !info.query_matters {
+            return encoded(&Query::Text(""));
+        }
+        let Some(hearing) = info.hearing else {
+            if !info.reads_text {
+                return Err(format!("{} is asked neither with a sound nor with words", info.id()));
+            }
+            if self.question.asked != Asked::Own {
+                return Err(format!("{} hears nothing, so it cannot be asked with {}", info.id(), self.question.name));
+            }
+            let words = words(self.clip, &self.moment.truth, self.question);
+            let words = words.ok_or("there are no words to ask with: neither the clip nor its boxes have a class")?;
+            return encoded(&Query::Text(&words));
+        };
+        let asked = self.question.asked;
+        let made = matches!(asked, Asked::Silence | Asked::Noise);
+        let secs = if made { sounds.secs() } else { sounds.get(asked)?.track.duration_secs() };
+        let rule = self.plan.window.rule(self.clip.scored);
+        let window = localizer.audio_window(rule, self.moment.time_secs, secs);
+        let key = (self.number, asked, secs.to_bits(), window.start_secs.to_bits(), window.length_secs.to_bits());
+        let cache = if made { &mut keep.made } else { own };
+        if let Some(known) = cache.get(&key) {
+            return Ok(known.clone());
+        }
+        let sound = sounds.get(asked)?.prepared(&hearing);
+        let embedding = encoded(&Query::Sound { sound: &sound, window })?;
+        if cache.len() >= if made { MADE_KEPT } else { OWN_KEPT } {
+            cache.clear();
+        }
+        cache.insert(key, embedding.clone());
+        Ok(embedding)
+    }
+}

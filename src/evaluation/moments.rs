@@ -1,0 +1,177 @@
+//! Which frames of a clip are scored, and what is true of each.
+
+use std::path::PathBuf;
+
+use super::row::ClipKind;
+use crate::dataset::formats::evaluated_frames;
+use crate::dataset::{Benchmark, Clip, ClipAnnotations, Moment, NegativeKind, ScoredFrame, Span};
+use crate::media::FrameTable;
+use crate::metrics::TruthBox;
+
+/// A frame to score.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ScoredMoment {
+    /// Place in the frame table; `None` where the clip's file is not there.
+    pub frame: Option<usize>,
+    /// In the clip's time.
+    pub time_secs: f64,
+    /// Why this frame.
+    pub reason: &'static str,
+    pub truth: Truth,
+}
+
+/// What is true of a moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    pub kind: ClipKind,
+    /// The boxes of what sounds, each with its label.
+    pub boxes: Vec<(TruthBox, Option<String>)>,
+    /// Pictures of what sounds, where the ground truth is given so.
+    pub masks: Vec<PathBuf>,
+}
+
+impl Truth {
+    fn without_boxes(kind: ClipKind) -> Self {
+        Self { kind, boxes: Vec::new(), masks: Vec::new() }
+    }
+
+    /// The labels of the boxes, each once, in the order in which they occur.
+    pub fn labels(&self) -> Vec<&str> {
+        let mut labels: Vec<&str> = Vec::new();
+        for label in self.boxes.iter().filter_map(|(_, label)| label.as_deref()) {
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        labels
+    }
+}
+
+/// Why a moment of a video is looked at although no annotation names it.
+const MISSING: &str = "the clip's file is missing: the one saved map is of whichever frame was meant";
+const FLOWGRAD: &str = "a vehicle is visible and an identified sound is heard: FlowGrad's choice of frames";
+
+/// The moments of a clip that are scored. `table` is the frame table of a video, `None` for a still image and where
+/// the file is not there.
+///
+/// # Errors
+/// The annotation names frames that the file does not have, or nothing that can be looked at.
+pub fn scored_moments(
+    clip: &Clip,
+    benchmark: Benchmark,
+    table: Option<&FrameTable>,
+) -> Result<Vec<ScoredMoment>, String> {
+    let is_still = clip.scored == ScoredFrame::Still;
+    let Some(table) = table.filter(|_| !is_still) else {
+        if !is_still && clip.scored != ScoredFrame::Middle {
+            return Err("its annotations follow time, so its frames must be known: the file is missing".into());
+        }
+        let frame = is_still.then_some(0);
+        let reason = if is_still { clip.scored.reason() } else { MISSING };
+        return Ok(vec![ScoredMoment { frame, time_secs: 0.0, reason, truth: truth_at(clip, benchmark, None) }]);
+    };
+    if table.is_empty() {
+        return Err("the video has no frames".into());
+    }
+    let at_frame = |frame: usize, reason: &'static str| {
+        let time_secs = table.time_secs(frame);
+        let moment = Moment::of_frame(frame as u64, time_secs, table.until_secs(frame) - time_secs);
+        ScoredMoment { frame: Some(frame), time_secs, reason, truth: truth_at(clip, benchmark, Some(moment)) }
+    };
+    let at_time = |secs: f64| table.index_at(secs + crate::playback::DUE_TOLERANCE_SECS);
+    let reason = clip.scored.reason();
+    let named = |secs: f64| {
+        if (0.0..=table.end_secs()).contains(&secs) {
+            Ok(at_time(secs))
+        } else {
+            Err(format!("the annotation is about {secs:.3} s, the video ends at {:.3} s", table.end_secs()))
+        }
+    };
+    match (clip.scored, &clip.annotations) {
+        (ScoredFrame::Secs(secs), _) => Ok(vec![at_frame(named(secs)?, reason)]),
+        (ScoredFrame::EveryAnnotated, Some(annotations)) if benchmark == Benchmark::Urbansas && heard(annotations) => {
+            let frames = evaluated_frames(annotations);
+            if frames.is_empty() {
+                return Err("no frame shows a vehicle while an identified sound is heard".into());
+            }
+            frames
+                .into_iter()
+                .map(|number| {
+                    let secs = number as f64 / FLOWGRAD_RATE;
+                    let truth = visible_at(annotations, secs);
+                    Ok(ScoredMoment { truth, ..at_frame(named(secs)?, FLOWGRAD) })
+                })
+                .collect()
+        }
+        (ScoredFrame::EveryAnnotated, Some(annotations)) => {
+            let mut frames = Vec::new();
+            for span in annotations.annotated_spans() {
+                frames.push(match (span, annotations.frame_rate) {
+                    (Span::Whole, _) => continue,
+                    (Span::Frame(number), Some(rate)) if rate > 0.0 => named(number as f64 / rate)?,
+                    (Span::Frame(number), _) => {
+                        let count = table.len();
+                        usize::try_from(number).ok().filter(|&index| index < count).ok_or_else(|| {
+                            format!("the annotation is about frame {number}, the video has {count} frames")
+                        })?
+                    }
+                    (Span::Secs(secs) | Span::Interval { start: secs, .. }, _) => named(secs)?,
+                });
+            }
+            frames.sort_unstable();
+            frames.dedup();
+            Ok(frames.into_iter().map(|frame| at_frame(frame, reason)).collect())
+        }
+        _ => Ok(vec![at_frame(at_time(table.end_secs() / 2.0), reason)]),
+    }
+}
+
+/// Frames a second of FlowGrad's Urbansas.
+const FLOWGRAD_RATE: f64 = 8.0;
+
+fn heard(annotations: &ClipAnnotations) -> bool {
+    !annotations.sounds.is_empty()
+}
+
+/// FlowGrad's ground truth: every box that is not occluded, whatever its label and the sound's.
+fn visible_at(annotations: &ClipAnnotations, secs: f64) -> Truth {
+    let standing = annotations.at(secs).into_iter().filter(|found| !found.annotation.occluded);
+    let boxes = standing.map(|found| (TruthBox::new(found.rect_fraction), found.annotation.label.clone()));
+    Truth { kind: ClipKind::Positive, boxes: boxes.collect(), masks: Vec::new() }
+}
+
+fn truth_at(clip: &Clip, benchmark: Benchmark, moment: Option<Moment>) -> Truth {
+    if let Some(negative) = clip.negative {
+        return Truth::without_boxes(kind_of(negative));
+    }
+    let Some(annotations) = &clip.annotations else { return Truth::without_boxes(ClipKind::Unannotated) };
+    let boxes: Vec<_> =
+        annotations.labelled_truth(moment).into_iter().map(|(one, label)| (one, label.map(str::to_owned))).collect();
+    let masks: Vec<PathBuf> = match moment {
+        Some(moment) => annotations.masks_at(moment).into_iter().map(|mask| mask.path.clone()).collect(),
+        None => annotations.masks.iter().map(|mask| mask.path.clone()).collect(),
+    };
+    if boxes.is_empty() && masks.is_empty() {
+        let off_screen = moment.is_some_and(|at| annotations.sounds_at(at.time_secs).any(|sound| sound.off_screen));
+        return Truth::without_boxes(match benchmark {
+            _ if off_screen => ClipKind::OffScreen,
+            // Whoever annotated this clip saw nothing that sounds.
+            Benchmark::Plain | Benchmark::Urbansas => ClipKind::Real,
+            // The benchmarks count their silent frames as failures.
+            _ => ClipKind::Positive,
+        });
+    }
+    Truth { kind: ClipKind::Positive, boxes, masks }
+}
+
+fn kind_of(negative: NegativeKind) -> ClipKind {
+    match negative {
+        NegativeKind::Real => ClipKind::Real,
+        NegativeKind::Easy => ClipKind::Easy,
+        NegativeKind::Hard => ClipKind::Hard,
+        NegativeKind::Swapped => ClipKind::Swapped,
+        NegativeKind::Silence => ClipKind::Silence,
+        NegativeKind::Noise => ClipKind::Noise,
+        NegativeKind::OffScreen => ClipKind::OffScreen,
+    }
+}

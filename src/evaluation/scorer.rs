@@ -1,0 +1,160 @@
+//! One heatmap under one protocol: everything that a row says about it.
+
+use super::row::{Curve, ScoreRow};
+use crate::geometry::Size;
+use crate::heatmap::{Grid, Heatmap};
+use crate::metrics::references::{centre_box, fixed_probe, full_frame, rule_ceiling};
+use crate::metrics::{Binarized, Bitmap, CiouCurve, GroundTruthMap, Protocol, mask_ciou};
+
+/// A protocol with what does not change from map to map.
+pub struct Scorer {
+    pub protocol: Protocol,
+    /// What rows are marked with.
+    pub text: String,
+    centre_box: Bitmap,
+    full_frame: Bitmap,
+    probe: Heatmap,
+}
+
+/// What neither looks nor listens scores on one ground truth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct References {
+    pub centre_box: f64,
+    pub full_frame: f64,
+    pub fixed_probe: f64,
+    pub ceiling: Option<f64>,
+}
+
+impl Scorer {
+    /// `protocol` with its ground-truth rule settled; `text` is what its rows are marked with.
+    pub fn new(protocol: Protocol, text: String) -> Self {
+        let probe = Heatmap {
+            nominal_range: Some([0.0, 1.0]),
+            ..Heatmap::over_whole_frame(fixed_probe(), Size::new(224, 224))
+        };
+        let side = protocol.side;
+        Self { centre_box: centre_box(side), full_frame: full_frame(side), probe, protocol, text }
+    }
+
+    /// The references of a ground truth.
+    pub fn references(&self, truth: &GroundTruthMap) -> References {
+        References {
+            centre_box: mask_ciou(&self.centre_box, truth),
+            full_frame: mask_ciou(&self.full_frame, truth),
+            fixed_probe: self.protocol.score(&self.probe, truth),
+            ceiling: rule_ceiling(&self.protocol, truth),
+        }
+    }
+
+    /// Fills what `row` says about a map. `truth` is `None` where nothing is known to be true; a negative's is empty.
+    pub fn fill(
+        &self,
+        row: &mut ScoreRow,
+        heatmap: &Heatmap,
+        truth: Option<&GroundTruthMap>,
+        references: Option<&References>,
+    ) {
+        let finite = |value: f64| value.is_finite().then_some(value);
+        let map = self.protocol.score_map_against(heatmap, truth);
+        let binarized = self.protocol.binarize(&map, truth, None);
+        let cells = (self.protocol.side * self.protocol.side) as f64;
+        row.ciou = truth.and_then(|truth| finite(self.protocol.ciou(&binarized, truth)));
+        row.confidence = finite(self.protocol.confidence(heatmap));
+        row.peak = finite(f64::from(heatmap.values.range().1));
+        row.positive_share = Some(binarized.positives as f64 / cells);
+        if let Some((x, y)) = centre_of(&binarized) {
+            (row.positive_x, row.positive_y) = (Some(x), Some(y));
+        }
+        row.degenerate = map.degenerate.map(|degenerate| degenerate.to_string());
+        let Some(truth) = truth else { return };
+        let to_common = ScoreRow::AREA_SIDE * ScoreRow::AREA_SIDE / cells;
+        row.truth_area = Some(truth.area() * to_common);
+        if truth.boxes() > 0 {
+            let thresholds = (0..Curve::POINTS).map(|step| (0.05 * step as f64) as f32).collect();
+            let curve = CiouCurve::at(&map, truth, false, thresholds).ciou;
+            row.curve = curve.try_into().ok().map(Curve::new);
+        }
+        if let Some(references) = references {
+            row.centre_box = finite(references.centre_box);
+            row.full_frame = finite(references.full_frame);
+            row.fixed_probe = finite(references.fixed_probe);
+            row.ceiling = references.ceiling.and_then(finite);
+        }
+    }
+}
+
+/// The mean place of the positive cells, as fractions of the frame.
+fn centre_of(binarized: &Binarized) -> Option<(f64, f64)> {
+    let side = binarized.mask.side();
+    let (mut columns, mut rows) = (0usize, 0usize);
+    for (number, word) in binarized.mask.words().iter().enumerate() {
+        let mut word = *word;
+        while word != 0 {
+            let index = number * 64 + word.trailing_zeros() as usize;
+            columns += index % side;
+            rows += index / side;
+            word &= word - 1;
+        }
+    }
+    let count = binarized.positives as f64;
+    let middle = |sum: usize| (sum as f64 / count + 0.5) / side as f64;
+    (binarized.positives > 0).then(|| (middle(columns), middle(rows)))
+}
+
+/// Side of the coarse grid of mean maps.
+pub const MEAN_SIDE: usize = 14;
+
+/// A map over the whole frame on a coarse grid, stretched to 0..255; 0 where the model does not see. For mean maps.
+pub fn coarse(heatmap: &Heatmap) -> Vec<u8> {
+    let covers = heatmap.covers_fraction();
+    let (low, high) = heatmap.values.range();
+    let span = if high > low { high - low } else { 1.0 };
+    let under = |at: usize, from: f64, to: f64, cells: usize| -> Option<usize> {
+        let position = ((at as f64 + 0.5) / MEAN_SIDE as f64 - from) / (to - from);
+        (0.0..1.0).contains(&position).then_some((position * cells as f64) as usize)
+    };
+    let value = |grid: &Grid, row: usize, column: usize| {
+        let row = under(row, covers.top, covers.bottom, grid.rows())?;
+        let column = under(column, covers.left, covers.right, grid.columns())?;
+        grid.get(row, column).filter(|value| value.is_finite())
+    };
+    let stretched = |value: f32| ((value - low) / span * 255.0).round().clamp(0.0, 255.0) as u8;
+    (0..MEAN_SIDE * MEAN_SIDE)
+        .map(|cell| value(&heatmap.values, cell / MEAN_SIDE, cell % MEAN_SIDE).map_or(0, stretched))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::tests::row;
+    use super::*;
+    use crate::geometry::Rect;
+    use crate::metrics::{GroundTruthRule, TruthBox};
+
+    #[test]
+    fn a_row_says_what_the_protocol_says() {
+        let scorer = Scorer::new("ezvsl".parse().unwrap(), "ezvsl".into());
+        let boxes = [TruthBox::new(Rect::new(0.0, 0.0, 0.5, 1.0))];
+        let truth = GroundTruthMap::from_boxes(&boxes, GroundTruthRule::Union, 224);
+        let left = Grid::from_fn(14, 14, |_, column| 1.0 - column as f32 / 13.0);
+        let heatmap = Heatmap::over_whole_frame(left, Size::new(320, 240));
+        let mut scored = row("a", 0.0);
+        let references = scorer.references(&truth);
+        scorer.fill(&mut scored, &heatmap, Some(&truth), Some(&references));
+        assert_eq!(scored.ciou, Some(scorer.protocol.score(&heatmap, &truth)));
+        assert_eq!(scored.truth_share(), Some(0.5));
+        assert_eq!((scored.full_frame, scored.ceiling), (Some(0.5), Some(1.0)));
+        assert!((scored.positive_x.unwrap() - 0.25).abs() < 0.01 && (scored.positive_y.unwrap() - 0.5).abs() < 0.01);
+        let curve = scored.curve.unwrap().values();
+        assert!((curve[0] - 0.5).abs() < 1e-4 && curve[10] > 0.95, "{curve:?}");
+    }
+
+    #[test]
+    fn a_cropped_map_lies_where_it_was_seen() {
+        let mut heatmap = Heatmap::over_whole_frame(Grid::filled(7, 7, 2.0), Size::new(280, 140));
+        heatmap.values.values_mut()[0] = 1.0;
+        heatmap.covers = Rect::new(70.0, 0.0, 210.0, 140.0);
+        let coarse = coarse(&heatmap);
+        assert_eq!((coarse[0], coarse[7], coarse[13]), (0, 255, 0));
+    }
+}

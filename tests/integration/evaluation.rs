@@ -1,0 +1,509 @@
+//! Runs over datasets through the program: their figures, how they go on after an end, shares, saved maps.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+use image::RgbImage;
+use serde_json::{Value, json};
+use sonolens::evaluation::{ClipKind, FinishedRun, ScoreRow, predictions_path};
+use sonolens::geometry::{Rect, Size};
+use sonolens::heatmap::Grid;
+use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, registry};
+use sonolens::metrics::references::{centre_box, full_frame};
+use sonolens::metrics::{
+    Bitmap, GroundTruthMap, GroundTruthRule, Protocol, TruthBox, area_under_success, mask_ciou, mcnemar, mean,
+    success_rate,
+};
+use sonolens::network::arrays::{Array, write_npy, write_npz};
+
+use crate::metrics::golden::{Golden, assert_close, assert_scores, golden};
+use crate::support::fill_rule::{image, samples, small_lvs, wav, wave};
+
+const SIZE: Size = Size::new(96, 64);
+const RATE: u32 = 16_000;
+const SOUND_FRAMES: usize = 16_000;
+
+/// Runs the program; what it answered.
+fn program(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sonolens")).args(arguments).output().unwrap()
+}
+
+#[track_caller]
+fn status(output: &Output) -> i32 {
+    output.status.code().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[track_caller]
+fn run(arguments: &[&str], expected: i32) -> String {
+    let output = program(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(status(&output), expected, "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap() + &said
+}
+
+fn id(clip: u32) -> String {
+    format!("clip{clip:07}_000030")
+}
+
+/// The boxes of a clip, as fractions; every third has two.
+fn boxes(clip: u32) -> Vec<[f64; 4]> {
+    let shift = f64::from(clip % 5) * 0.08;
+    let mut boxes = vec![[shift, 0.1 + shift, shift + 0.5, shift + 0.6]];
+    if clip.is_multiple_of(3) {
+        boxes.push([0.7, 0.2, 1.0, 0.9]);
+    }
+    boxes
+}
+
+fn class(clip: u32) -> &'static str {
+    if clip.is_multiple_of(2) { "bell" } else { "drum" }
+}
+
+/// A small benchmark in the form of VGG-SS: pictures, sounds, boxes.
+fn write_dataset(folder: &Path, clips: u32) {
+    for name in ["images", "audio"] {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+    }
+    let entries: Vec<Value> = (0..clips)
+        .map(|clip| {
+            let picture = image(clip, SIZE.width, SIZE.height);
+            let png = RgbImage::from_raw(SIZE.width, SIZE.height, picture.rgb).unwrap();
+            png.save(folder.join("images").join(id(clip) + ".png")).unwrap();
+            let sound = wav(RATE, &samples(clip, RATE, SOUND_FRAMES, 1));
+            std::fs::write(folder.join("audio").join(id(clip) + ".wav"), sound).unwrap();
+            json!({ "file": id(clip), "class": class(clip), "bbox": boxes(clip) })
+        })
+        .collect();
+    std::fs::write(folder.join("vggss.json"), serde_json::to_vec(&entries).unwrap()).unwrap();
+}
+
+fn truth(clip: u32) -> GroundTruthMap {
+    let boxes: Vec<TruthBox> =
+        boxes(clip).into_iter().map(|[x0, y0, x1, y1]| TruthBox::new(Rect::new(x0, y0, x1, y1))).collect();
+    GroundTruthMap::from_boxes(&boxes, GroundTruthRule::Union, 224)
+}
+
+/// cIoU of a clip without anything of a run: picture and sound straight to the model, its map to the protocol.
+fn expected_ciou(localizer: &dyn Localizer, clip: u32, protocol: &str) -> f64 {
+    let picture = image(clip, SIZE.width, SIZE.height);
+    let input = FrameInput { picture: &picture, next: None, index: 0, clip: "" };
+    let features = localizer.encode_image(&input).unwrap();
+    let sound = wave(clip, RATE, SOUND_FRAMES, 1);
+    let window = localizer.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
+    let embedding = localizer.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+    let heatmap = localizer.join(&features, &embedding).unwrap();
+    let protocol: Protocol = protocol.parse().unwrap();
+    protocol.for_benchmark(GroundTruthRule::Union).score(&heatmap, &truth(clip))
+}
+
+struct Place {
+    root: tempfile::TempDir,
+    dataset: String,
+    lvs: String,
+}
+
+impl Place {
+    fn new(clips: u32) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let dataset = root.path().join("clips");
+        write_dataset(&dataset, clips);
+        let lvs = format!("lvs={}", small_lvs(root.path()).display());
+        Self { dataset: dataset.display().to_string(), lvs, root }
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
+    }
+
+    /// Evaluates both models under two protocols.
+    #[track_caller]
+    fn evaluate(&self, out: &Path, more: &[&str], expected: i32) -> String {
+        let mut arguments = vec!["evaluate", &self.dataset, "--model", "centre-box", "--model", &self.lvs];
+        arguments.extend(["--protocol", "lvs", "--protocol", "ezvsl", "--out", out.to_str().unwrap()]);
+        arguments.extend(more);
+        run(&arguments, expected)
+    }
+}
+
+fn rows(out: &Path) -> Vec<ScoreRow> {
+    FinishedRun::open(out).unwrap().rows().unwrap()
+}
+
+const TABLES: [&str; 3] = ["scores.csv", "scores.parquet", "summary.json"];
+
+#[track_caller]
+fn assert_same_bytes(first: &Path, second: &Path, names: &[&str]) {
+    for name in names {
+        let (a, b) = (std::fs::read(first.join(name)).unwrap(), std::fs::read(second.join(name)).unwrap());
+        assert!(a == b, "{name} of {} and {} differ", first.display(), second.display());
+    }
+}
+
+#[test]
+fn figures_are_those_of_the_models_and_metrics_alone() {
+    const CLIPS: u32 = 6;
+    let place = Place::new(CLIPS);
+    let out = place.out("run");
+    let printed = place.evaluate(&out, &["--also", "silence,off-screen"], 0);
+    assert!(printed.contains("centre-box, lvs: 18 scored"), "{printed}");
+    let run = FinishedRun::open(&out).unwrap();
+    let rows = run.rows().unwrap();
+    assert_eq!(rows.len(), 6 * 3 * 2 * 2);
+    let weights = PathBuf::from(place.lvs.strip_prefix("lvs=").unwrap());
+    let models: Vec<(&str, Box<dyn Localizer>)> = vec![
+        ("centre-box", registry::open("centre-box", &[]).unwrap()),
+        ("lvs", registry::open("lvs", &[weights]).unwrap()),
+    ];
+    for (label, localizer) in &models {
+        for protocol in ["lvs", "ezvsl"] {
+            let expected: Vec<f64> = (0..CLIPS).map(|clip| expected_ciou(localizer.as_ref(), clip, protocol)).collect();
+            let of_kind = |kind: ClipKind| {
+                rows.iter().filter(move |row| row.model == *label && row.protocol == protocol && row.kind == kind)
+            };
+            let got: Vec<f64> = of_kind(ClipKind::Positive).map(|row| row.ciou.unwrap()).collect();
+            assert_eq!(got, expected, "{label} {protocol}");
+            assert!(of_kind(ClipKind::Silence).all(|row| row.asked == "silence" && row.ciou == Some(0.0)));
+            assert!(of_kind(ClipKind::OffScreen).all(|row| row.asked != row.clip && row.error.is_none()));
+            let summary = run.summary.result(label, protocol).unwrap();
+            assert_eq!(summary.accuracy[0].rate.value, success_rate(&expected, 0.5));
+            assert_eq!(summary.auc.value, area_under_success(&expected));
+            assert_eq!(summary.mean_ciou.value, mean(&expected));
+            assert!(
+                summary.mean_ciou.low <= summary.mean_ciou.value && summary.mean_ciou.value <= summary.mean_ciou.high
+            );
+            assert_eq!(summary.kinds[&ClipKind::Silence], CLIPS as usize);
+            let truths: Vec<GroundTruthMap> = (0..CLIPS).map(truth).collect();
+            let of_mask = |mask: Bitmap| mean(&truths.iter().map(|truth| mask_ciou(&mask, truth)).collect::<Vec<_>>());
+            assert_eq!(summary.references.centre_box.mean_ciou.value, of_mask(centre_box(224)));
+            assert_eq!(summary.references.full_frame.mean_ciou.value, of_mask(full_frame(224)));
+        }
+    }
+    // A model that hears nothing tells no silence from a sound; its maps are the same.
+    assert_eq!(run.summary.result("centre-box", "lvs").unwrap().separability.value, 0.5);
+    assert_eq!(run.summary.mean_maps.len(), 2);
+}
+
+#[test]
+fn a_run_that_was_cut_off_goes_on_to_the_same_bytes() {
+    let place = Place::new(5);
+    let whole = place.out("whole");
+    place.evaluate(&whole, &["--jobs", "1", "--save-heatmaps"], 0);
+    let journal = std::fs::read(whole.join("journal.jsonl")).unwrap();
+    let maps = std::fs::read(whole.join("heatmaps.part")).unwrap();
+    let ends: Vec<usize> = (0..journal.len()).filter(|&at| journal[at] == b'\n').map(|at| at + 1).collect();
+    // Cut within the header, after it, within a line, between two lines.
+    for (number, cut) in [ends[0] / 2, ends[0], ends[2] + 100, ends[3]].into_iter().enumerate() {
+        let out = place.out(&format!("cut {number}"));
+        std::fs::create_dir(&out).unwrap();
+        std::fs::write(out.join("journal.jsonl"), &journal[..cut]).unwrap();
+        // Maps are written before the line: more of them may be there, the last one torn.
+        std::fs::write(out.join("heatmaps.part"), &maps[..maps.len() - 7]).unwrap();
+        place.evaluate(&out, &["--save-heatmaps"], 0);
+        assert_same_bytes(&whole, &out, &TABLES);
+        assert_same_bytes(&whole, &out, &["heatmaps/lvs.npz", "heatmaps/centre-box.npz"]);
+    }
+}
+
+#[test]
+fn a_killed_run_goes_on() {
+    let place = Place::new(12);
+    let (whole, out) = (place.out("whole"), place.out("killed"));
+    place.evaluate(&whole, &[], 0);
+    let mut child = Command::new(env!("CARGO_BIN_EXE_sonolens"))
+        .args(["evaluate", &place.dataset, "--model", "centre-box", "--model", &place.lvs])
+        .args(["--protocol", "lvs", "--protocol", "ezvsl", "--jobs", "1", "--out", out.to_str().unwrap()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || std::fs::read_to_string(out.join("journal.jsonl")).unwrap_or_default().lines().count();
+    while lines() < 4 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    place.evaluate(&out, &[], 0);
+    assert_same_bytes(&whole, &out, &TABLES);
+}
+
+#[test]
+fn a_folder_of_another_run_is_refused_with_what_differs() {
+    let place = Place::new(2);
+    let out = place.out("run");
+    place.evaluate(&out, &["--limit", "1"], 0);
+    let said = place.evaluate(&out, &["--limit", "2"], 1);
+    assert!(said.contains("another share of the clips: all clips of the first 1"), "{said}");
+    let said = run(&["evaluate", &place.dataset, "--model", "quadrants", "--out", out.to_str().unwrap()], 1);
+    assert!(said.contains("other models or other weights: centre-box, lvs"), "{said}");
+}
+
+#[test]
+fn clips_that_cannot_be_scored_are_rows_with_a_reason() {
+    let place = Place::new(4);
+    let file = |folder: &str, clip: u32, extension: &str| {
+        Path::new(&place.dataset).join(folder).join(format!("{}.{extension}", id(clip)))
+    };
+    std::fs::write(file("images", 0, "png"), b"\x89PNG\r\n\x1a\nnot a picture").unwrap();
+    std::fs::remove_file(file("audio", 1, "wav")).unwrap();
+    std::fs::remove_file(file("images", 2, "png")).unwrap();
+    std::fs::remove_file(file("audio", 2, "wav")).unwrap();
+    let out = place.out("run");
+    let said = place.evaluate(&out, &[], 3);
+    assert!(said.contains("3 clips could not be scored"), "{said}");
+    let rows = rows(&out);
+    let error = |clip: u32, model: &str| {
+        let of_clip = rows.iter().filter(|row| row.clip == id(clip) && row.model == model && row.protocol == "lvs");
+        let errors: Vec<Option<&str>> = of_clip.map(|row| row.error.as_deref()).collect();
+        assert_eq!(errors.len(), 1, "clip {clip}, {model}");
+        errors[0].unwrap_or_default().to_owned()
+    };
+    assert!(error(0, "lvs").contains(&id(0)), "{}", error(0, "lvs"));
+    assert_eq!((error(1, "lvs").as_str(), error(1, "centre-box").as_str()), ("the clip has no sound", ""));
+    assert!(error(2, "centre-box").contains("missing"));
+    assert_eq!(error(3, "lvs"), "");
+    let summary = FinishedRun::open(&out).unwrap().summary;
+    assert_eq!((summary.failed_clips, summary.result("lvs", "lvs").unwrap().failed), (3, 3));
+
+    // Mended, the failed clips are asked again on request, and only then.
+    write_dataset(Path::new(&place.dataset), 4);
+    place.evaluate(&out, &[], 3);
+    place.evaluate(&out, &["--retry-failed"], 0);
+}
+
+#[test]
+fn shares_join_to_the_bytes_of_one_run() {
+    let place = Place::new(7);
+    std::fs::remove_file(Path::new(&place.dataset).join("audio").join(id(5) + ".wav")).unwrap();
+    let whole = place.out("whole");
+    place.evaluate(&whole, &["--save-heatmaps"], 3);
+    let shares: Vec<PathBuf> = (1..=3)
+        .map(|index| {
+            let out = place.out(&format!("share {index}"));
+            let expected = if index == 3 { 3 } else { 0 };
+            place.evaluate(&out, &["--save-heatmaps", "--shard", &format!("{index}/3")], expected);
+            out
+        })
+        .collect();
+    let joined = place.out("joined");
+    let merge = |shares: &[&Path], expected: i32| {
+        let mut arguments = vec!["merge", "--out", joined.to_str().unwrap()];
+        arguments.extend(shares.iter().map(|share| share.to_str().unwrap()));
+        run(&arguments, expected)
+    };
+    let said = merge(&[&shares[0], &shares[2]], 1);
+    assert!(said.contains("shares are missing: 2/3"), "{said}");
+    assert!(merge(&[&shares[0], &whole], 1).contains("not a share"));
+    merge(&[&shares[2], &shares[0], &shares[1]], 3);
+    assert_same_bytes(&whole, &joined, &TABLES);
+    assert_same_bytes(&whole, &joined, &["heatmaps/lvs.npz", "heatmaps/centre-box.npz"]);
+}
+
+#[test]
+fn saved_heatmaps_score_as_they_did() {
+    let place = Place::new(4);
+    let (out, again) = (place.out("run"), place.out("again"));
+    place.evaluate(&out, &["--save-heatmaps", "--protocol", "slavc"], 0);
+    let maps = predictions_path(&out, "lvs");
+    let mut arguments = vec!["score", "--predictions", maps.to_str().unwrap(), "--dataset", &place.dataset];
+    arguments.extend(["--protocol", "lvs", "--protocol", "ezvsl", "--protocol", "slavc"]);
+    arguments.extend(["--out", again.to_str().unwrap()]);
+    run(&arguments, 0);
+    let own = |row: &ScoreRow| ScoreRow { model: String::new(), ..row.clone() };
+    let first: Vec<ScoreRow> = rows(&out).iter().filter(|row| row.model == "lvs").map(own).collect();
+    let second: Vec<ScoreRow> = rows(&again).iter().map(own).collect();
+    assert_eq!(first, second);
+}
+
+#[test]
+fn comparing_runs_tests_them_on_the_same_clips() {
+    let place = Place::new(8);
+    let out = place.out("run");
+    place.evaluate(&out, &[], 0);
+    let said = run(&["compare", out.to_str().unwrap(), "--protocol", "lvs", "--json"], 0);
+    let answer: Value = serde_json::from_str(&said).unwrap();
+    let found = &answer["comparisons"][0];
+    let mut cious: BTreeMap<String, [f64; 2]> = BTreeMap::new();
+    for row in rows(&out).into_iter().filter(|row| row.protocol == "lvs") {
+        cious.entry(row.clip).or_default()[usize::from(row.model == "lvs")] = row.ciou.unwrap();
+    }
+    let only = |a: usize, b: usize| cious.values().filter(|pair| pair[a] >= 0.5 && pair[b] < 0.5).count();
+    assert_eq!((found["clips"].as_u64(), found["first"]["model"].as_str()), (Some(8), Some("centre-box")));
+    assert_eq!(found["only_first"].as_u64(), Some(only(0, 1) as u64));
+    assert_eq!(found["mcnemar_p"].as_f64(), Some(mcnemar(only(0, 1), only(1, 0))));
+    let differences: Vec<f64> = cious.values().map(|pair| pair[0] - pair[1]).collect();
+    assert!((found["ciou_difference"]["value"].as_f64().unwrap() - mean(&differences)).abs() < 1e-12);
+    assert!(run(&["compare", out.to_str().unwrap(), "--protocol", "dsol"], 1).contains("none of the runs"));
+}
+
+/// Writes the maps of a golden set as predictions, under the name that `name` gives each sample.
+fn write_predictions(path: &Path, maps: &[Grid], names: &[String], range: Option<[f32; 2]>) {
+    let mut arrays: Vec<(String, Array)> = Vec::new();
+    for (map, name) in maps.iter().zip(names) {
+        arrays.push((name.clone(), Array::new([map.rows(), map.columns()], map.values().to_vec()).unwrap()));
+        if let Some(range) = range {
+            arrays.push((format!("{name}.range"), Array::new([2], range.to_vec()).unwrap()));
+        }
+    }
+    write_npz(path, arrays.iter().map(|(name, array)| (name.as_str(), array))).unwrap();
+}
+
+fn names(golden: &Golden, set: &str) -> Vec<String> {
+    golden.samples(set).iter().map(|sample| sample["id"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Scores a golden set's maps under some protocols; the finished run.
+fn scored(folder: &Path, protocols: &[&str]) -> FinishedRun {
+    let (maps, data, out) = (folder.join("maps.npz"), folder.join("data"), folder.join("out"));
+    let mut arguments = vec!["score", "--predictions", maps.to_str().unwrap(), "--dataset", data.to_str().unwrap()];
+    arguments.extend(["--out", out.to_str().unwrap()]);
+    protocols.iter().for_each(|protocol| arguments.extend(["--protocol", protocol]));
+    run(&arguments, 0);
+    FinishedRun::open(&out).unwrap()
+}
+
+fn cious(run: &FinishedRun, protocol: &str, kind: ClipKind) -> Vec<f64> {
+    let rows = run.rows().unwrap();
+    let rows = rows.into_iter().filter(|row| row.protocol == protocol && row.kind == kind);
+    rows.map(|row| row.ciou.unwrap_or(f64::NAN)).collect()
+}
+
+#[test]
+fn saved_maps_get_the_authors_figures_with_negatives() {
+    let golden = golden();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let samples = golden.samples("vggss");
+    let positives = golden.cases["vggss"]["n_pos"].as_u64().unwrap() as usize;
+    let mut names = names(&golden, "vggss");
+    let entries: Vec<Value> = samples[..positives]
+        .iter()
+        .map(|sample| json!({ "file": sample["id"], "class": sample["cls"], "bbox": sample["bbox"] }))
+        .collect();
+    std::fs::write(data.join("vggss.json"), serde_json::to_vec(&entries).unwrap()).unwrap();
+    let mut list = "video,audio,label\n".to_owned();
+    for name in &mut names[positives..] {
+        list += &format!("{name},{name},non-sounding\n");
+        *name = format!("{name}+{name}");
+    }
+    std::fs::write(data.join("silent.csv"), list).unwrap();
+    write_predictions(&folder.path().join("maps.npz"), &golden.maps("vggss"), &names, Some([-1.0, 1.0]));
+    let run = scored(folder.path(), &["lvs", "sspl", "slavc"]);
+    assert_eq!(run.summary.run.dataset.benchmark, "Extended VGG-SS");
+
+    for (protocol, published) in [("lvs", "lvs"), ("sspl", "sspl/fixed0.5")] {
+        let expected = &golden.expected["protocols"][published]["vggss"];
+        assert_scores(protocol, &cious(&run, protocol, ClipKind::Positive), &expected["per_sample"]);
+        let summary = run.summary.result("precomputed", protocol).unwrap();
+        assert_close("cIoU@0.5", summary.accuracy[0].rate.value, &expected["ciou_at_50"]);
+        assert_close("AUC", summary.auc.value, &expected["auc"]);
+    }
+    let expected = &golden.expected["protocols"]["slavc"]["relative"]["vggss_plus_silent"]["av"]["stats"];
+    let summary = run.summary.result("precomputed", "slavc").unwrap();
+    assert_eq!(summary.kinds[&ClipKind::Real], samples.len() - positives);
+    for detection in &summary.detection {
+        if ![0.5, 0.75].contains(&detection.success) {
+            continue;
+        }
+        let name = format!("{}@{}", detection.subset, (detection.success * 100.0) as u32);
+        assert_close(&name, detection.precision.value, &expected[format!("Precision-{name}")]);
+        assert_close(&name, detection.average_precision_as_published.value, &expected[format!("AP-{name}")]);
+        let printed = expected[format!("F1-{name}")].as_str().unwrap();
+        let best = printed.split(' ').map(|text| text.parse::<f64>().unwrap()).fold(0.0, f64::max);
+        assert!((detection.max_f1_as_published.value * 100.0 - best).abs() <= 0.05, "{name}");
+        let in_interval =
+            detection.max_f1.low <= detection.max_f1.value && detection.max_f1.value <= detection.max_f1.high;
+        assert!(in_interval, "{name}: {:?}", detection.max_f1);
+    }
+    for size in &summary.sizes {
+        assert_close(&size.size, size.auc.value, &expected[format!("AUC-{}@50", size.size)]);
+    }
+}
+
+#[test]
+fn sounds_of_one_picture_count_together() {
+    let golden = golden();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let entries: Vec<Value> = golden
+        .samples("is3")
+        .iter()
+        .map(|sample| {
+            let id = sample["id"].as_str().unwrap();
+            json!({ "image": format!("/x/{id}.jpg"), "audio": format!("/x/{id}.wav"), "gt_box": sample["bbox"][0] })
+        })
+        .collect();
+    std::fs::write(data.join("synthetic3240_bbox.json"), serde_json::to_vec(&entries).unwrap()).unwrap();
+    write_predictions(&folder.path().join("maps.npz"), &golden.maps("is3"), &names(&golden, "is3"), None);
+    // Without a protocol: those of the benchmark's own tables.
+    let run = scored(folder.path(), &[]);
+    let expected = &golden.expected["protocols"]["ssl-align"]["lvs_path"]["is3"];
+    let [median, adaptive] = &run.summary.results[..] else { panic!("{:?}", run.summary.results) };
+    let pairs = median.pairs.unwrap();
+    assert_scores("is3", &cious(&run, &median.protocol, ClipKind::Positive), &expected["per_sample"]);
+    assert_close("IIoU", pairs.iiou.value, &expected["iiou"]);
+    assert_close("IAUC", pairs.iauc.value, &expected["iauc"]);
+    assert_close("adaptive IIoU", adaptive.pairs.unwrap().iiou.value, &expected["iiou_adap"]);
+}
+
+#[test]
+fn sources_that_sound_together_are_scored_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("box")).unwrap();
+    let quadrants = [[0.0, 0.0, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]];
+    for clip in ["00000", "00001"] {
+        let rows: Vec<f64> =
+            quadrants.iter().zip([3.0, 9.0]).flat_map(|(one, class)| one.iter().copied().chain([class])).collect();
+        let mut bytes = Vec::new();
+        write_npy(&mut bytes, &Array::new([2, 5], rows).unwrap()).unwrap();
+        std::fs::write(data.join("box").join(format!("{clip}.npy")), bytes).unwrap();
+    }
+    // One map finds both sources, the other only the first.
+    let both = Grid::from_fn(14, 14, |row, column| f32::from(u8::from((row < 7) == (column < 7))));
+    let first = Grid::from_fn(14, 14, |row, column| f32::from(u8::from(row < 7 && column < 7)));
+    let names = ["00000", "00001"].map(str::to_owned);
+    write_predictions(&folder.path().join("maps.npz"), &[both, first], &names, None);
+    let run = scored(folder.path(), &["sspl"]);
+    let rows = run.rows().unwrap();
+    assert_eq!(rows.iter().filter(|row| row.source.is_some()).count(), 4);
+    let summary = run.summary.result("precomputed", "sspl").unwrap();
+    let sources = summary.sources.unwrap();
+    assert_eq!((summary.kinds[&ClipKind::Positive], sources.images), (2, 2));
+    let of = |clip: &str, source: Option<&str>| {
+        rows.iter().find(|row| row.clip == clip && row.source.as_deref() == source).unwrap().ciou.unwrap()
+    };
+    // A mask of both quadrants covers one source and as much again beside it.
+    assert!((of("00000", Some("3")) - 0.5).abs() < 0.03 && of("00000", None) > 0.9);
+    assert!(of("00001", Some("3")) > 0.9 && of("00001", Some("9")) < 0.05);
+    let aware = mean(&[
+        mean(&[of("00000", Some("3")), of("00000", Some("9"))]),
+        mean(&[of("00001", Some("3")), of("00001", Some("9"))]),
+    ]);
+    assert!((sources.class_aware.value - aware).abs() < 1e-12);
+    assert!((sources.class_agnostic.value - mean(&[of("00000", None), of("00001", None)])).abs() < 1e-12);
+}
+
+#[test]
+fn the_best_of_several_thresholds_names_all_that_were_tried() {
+    let golden = golden();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    let positives = golden.cases["vggss"]["n_pos"].as_u64().unwrap() as usize;
+    let entries: Vec<Value> = golden.samples("vggss")[..positives]
+        .iter()
+        .map(|sample| json!({ "file": sample["id"], "class": sample["cls"], "bbox": sample["bbox"] }))
+        .collect();
+    std::fs::write(data.join("vggss.json"), serde_json::to_vec(&entries).unwrap()).unwrap();
+    write_predictions(&folder.path().join("maps.npz"), &golden.maps("vggss"), &names(&golden, "vggss"), None);
+    let run = scored(folder.path(), &["acl"]);
+    let summary = run.summary.result("precomputed", "acl").unwrap();
+    let best = summary.best_of.iter().map(|tried| tried.auc).fold(0.0, f64::max);
+    assert_eq!((summary.best_of.len(), summary.auc.value), (19, best));
+    let tried = &summary.best_of[4];
+    assert_eq!(tried.auc, area_under_success(&cious(&run, &tried.protocol, ClipKind::Positive)));
+}
