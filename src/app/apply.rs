@@ -81,6 +81,7 @@ impl App {
 
             Command::SetSound(choice) => self.set_sound(choice),
             Command::FocusSoundShelf => self.inspector.focus_shelf = true,
+            Command::SetSoundOfClip(index) => self.set_sound_of_clip(index),
             Command::HoldOwnSound(hold) => {
                 if self.state.holding_own != hold {
                     self.state.holding_own = hold;
@@ -259,13 +260,21 @@ impl App {
 
     fn set_sound(&mut self, choice: SoundChoice) {
         if !self.state.shelf.iter().any(|sound| sound.choice == choice) {
-            self.state
-                .shelf
-                .push(super::state::ShelfSound { choice: choice.clone(), state: super::state::ShelfState::Idle });
+            self.state.shelf.push(super::state::ShelfSound::new(choice.clone()));
         }
         if self.state.sound_choice != choice {
             self.state.sound_choice = choice;
             self.sound_changed = true;
+        }
+    }
+
+    /// Hears another clip's sound with this one.
+    fn set_sound_of_clip(&mut self, index: usize) {
+        let Some(row) = self.state.clips.get(index) else { return };
+        match row.clip.media.sound().map(PathBuf::from) {
+            _ if self.state.selected_clip == Some(index) => self.set_sound(SoundChoice::Own),
+            Some(path) => self.set_sound(SoundChoice::File(path)),
+            None => self.state.notices.warn(format!("{} has no sound", row.clip.name)),
         }
     }
 

@@ -147,9 +147,15 @@ impl ClipsPanel {
         ui.spacing_mut().item_spacing.y = 0.0;
         area.show_rows(ui, ROW_HEIGHT, self.rows.len(), |ui, range| {
             for &index in self.rows.get(range).unwrap_or_default() {
-                if let Some(row) = state.clips.get(index)
-                    && row_ui(ui, state, index, row).clicked()
-                {
+                let Some(row) = state.clips.get(index) else { continue };
+                let response = row_ui(ui, state, index, row);
+                response.context_menu(|ui| {
+                    if ui.button("Hear its sound with the open clip").clicked() {
+                        commands.push(Command::SetSoundOfClip(index));
+                        ui.close();
+                    }
+                });
+                if response.clicked() {
                     commands.push(Command::SelectClip(index));
                     self.scrolled_to = Some(index);
                 }

@@ -98,6 +98,8 @@ pub enum Command {
     SetLoop(Option<(f64, f64)>),
 
     SetSound(SoundChoice),
+    /// The sound of another clip of the list (0-based).
+    SetSoundOfClip(usize),
     AddSoundDialog,
     FocusSoundShelf,
     /// While true, the clip's own sound is heard and localized.
@@ -278,6 +280,7 @@ pub const COMMANDS: &[CommandInfo] = commands! {
         "sound-noise", "Sound: white noise", [], "", |_| Some(Command::SetSound(SoundChoice::Noise));
         "sound-file", "Sound: from a file…", [], "", |_| Some(Command::AddSoundDialog);
         "sound-path", "Sound from a path", [], "PATH", |a| Some(Command::SetSound(SoundChoice::File(text(a)?.into())));
+        "sound-clip", "Sound of another clip", [], "N", |a| Some(Command::SetSoundOfClip(place(a)?));
         "sound-shelf", "Go to the sound shelf", [key(Key::S)], "", |_| Some(Command::FocusSoundShelf);
         "sound-hold-own", "Hold the clip's own sound", [], "true|false",
             |a| Some(Command::HoldOwnSound(a.first()?.as_bool()?));

@@ -51,7 +51,7 @@ impl InspectorPanel {
                 ShelfState::Failed(message) => Some((message.clone(), colors.bad)),
                 ShelfState::Idle | ShelfState::Ready(_) => None,
             });
-            let response = shelf_row_ui(ui, &sound.choice.title(), selected, detail);
+            let response = shelf_row_ui(ui, &sound.title(), selected, detail);
             if self.focus_shelf && index == 0 {
                 response.request_focus();
                 response.scroll_to_me(Some(Align::Center));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::dataset::{Clip, ClipAnnotations, Moment, Span};
+use crate::dataset::{Clip, ClipAnnotations, FileKind, Moment, Span};
 use crate::engine::{ClipPictures, Job, JobControl, Material};
 use crate::geometry::{Rect, Size};
 use crate::media::{self, FrameServer, FrameTable, Media, Picture, Soundtrack, VideoReader};
@@ -59,6 +59,8 @@ pub struct Opened {
     server: Option<Arc<FrameServer>>,
     material: Option<Arc<Material>>,
     sound_file: Option<PathBuf>,
+    /// Other sounds that belong to the clip, by their titles: see [`sounds_beside`].
+    pub sounds_beside: Vec<(String, PathBuf)>,
 }
 
 /// Opens the files of a clip. Runs in a job; errors are words for the stage.
@@ -73,8 +75,17 @@ pub fn open(
         if sound_file.is_none() {
             return Err(format!("{}: its files were not found", clip.name));
         }
-        return Ok(Opened { clip, media: None, table: None, server: None, material: None, sound_file });
+        return Ok(Opened {
+            clip,
+            media: None,
+            table: None,
+            server: None,
+            material: None,
+            sound_file,
+            sounds_beside: vec![],
+        });
     };
+    let sounds_beside = sounds_beside(&path);
     let stop = control.stop_flag();
     let media = media::open(&path).map_err(|error| error.to_string())?;
     if media.video().is_none() {
@@ -85,6 +96,7 @@ pub fn open(
             server: None,
             material: None,
             sound_file: sound_file.or(Some(path)),
+            sounds_beside,
         });
     }
     let table = Arc::new(FrameTable::read(&media, &stop).map_err(|error| error.to_string())?);
@@ -101,7 +113,36 @@ pub fn open(
     let name = clip_stem(&clip.name);
     let material = Material::new(frame_secs, Arc::new(pictures)).named(name);
     let material = (!table.is_empty()).then(|| Arc::new(material));
-    Ok(Opened { clip, media: Some(media), table: Some(table), server: Some(server), material, sound_file })
+    Ok(Opened {
+        clip,
+        media: Some(media),
+        table: Some(table),
+        server: Some(server),
+        material,
+        sound_file,
+        sounds_beside,
+    })
+}
+
+/// No more sounds than these are taken onto the shelf by themselves.
+const MOST_SOUNDS_BESIDE: usize = 12;
+
+/// The sounds that lie beside a picture under its name and one of their own: beside `duet.mp4`, `duet.bell.wav` is the
+/// sound "bell". Sorted by title.
+fn sounds_beside(picture: &Path) -> Vec<(String, PathBuf)> {
+    let (Some(folder), Some(stem)) = (picture.parent(), picture.file_stem().and_then(|stem| stem.to_str())) else {
+        return Vec::new();
+    };
+    // A folder that cannot be listed has nothing to offer; that the clip itself opens is another matter.
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let title_of = |path: &Path| {
+        let own = path.file_stem()?.to_str()?.strip_prefix(stem)?.strip_prefix('.')?;
+        (!own.is_empty() && FileKind::of_name(path) == FileKind::Sound).then(|| own.to_owned())
+    };
+    let mut sounds: Vec<_> = entries.filter_map(|path| Some((title_of(&path)?, path))).collect();
+    sounds.sort();
+    sounds.truncate(MOST_SOUNDS_BESIDE);
+    sounds
 }
 
 /// A clip's name without folders and extension.
@@ -117,7 +158,7 @@ pub fn read_sound(path: &Path, control: &JobControl) -> Result<Option<Soundtrack
 
 impl OpenClip {
     pub fn new(opened: Opened, jobs: &crate::engine::Jobs) -> Self {
-        let Opened { clip, media, table, server, material, sound_file } = opened;
+        let Opened { clip, media, table, server, material, sound_file, .. } = opened;
         let video = media.as_ref().and_then(Media::video);
         let frame_size = video.map(|video| video.presented_size);
         let still = media.as_ref().is_some_and(Media::is_still);

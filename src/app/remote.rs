@@ -199,6 +199,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
         "sound": {
             "choice": state.heard_choice().title(),
             "ready": state.heard_sound().is_some(),
+            "shelf": state.shelf.iter().map(super::state::ShelfSound::title).collect::<Vec<_>>(),
             "holding_own": state.holding_own,
             "device": match &state.playback.device {
                 crate::playback::Device::Named(name) => Some(name.to_string()),

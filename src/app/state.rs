@@ -88,7 +88,20 @@ impl ModelSlot {
 /// A sound on the shelf.
 pub struct ShelfSound {
     pub choice: SoundChoice,
+    /// Its name among the sounds that lie beside the clip, if it is one of them.
+    pub beside: Option<String>,
     pub state: ShelfState,
+}
+
+impl ShelfSound {
+    pub fn new(choice: SoundChoice) -> Self {
+        Self { choice, beside: None, state: ShelfState::Idle }
+    }
+
+    /// What the shelf calls it.
+    pub fn title(&self) -> String {
+        self.beside.clone().unwrap_or_else(|| self.choice.title())
+    }
 }
 
 pub enum ShelfState {
@@ -229,9 +242,7 @@ impl AppState {
             models: Vec::new(),
             stored_models: Vec::new(),
             shelf_job: None,
-            shelf: [SoundChoice::Own, SoundChoice::Silence, SoundChoice::Noise]
-                .map(|choice| ShelfSound { choice, state: ShelfState::Idle })
-                .into(),
+            shelf: [SoundChoice::Own, SoundChoice::Silence, SoundChoice::Noise].map(ShelfSound::new).into(),
             sound_choice: SoundChoice::Own,
             holding_own: false,
             protocol,

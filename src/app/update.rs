@@ -228,8 +228,9 @@ impl App {
         self.wish_changed = true;
     }
 
-    fn show_clip(&mut self, opened: Opened) {
+    fn show_clip(&mut self, mut opened: Opened) {
         let selected = self.state.selected_clip;
+        self.lay_out_shelf(std::mem::take(&mut opened.sounds_beside));
         self.close_clip();
         self.state.selected_clip = selected;
         self.state.opening_name = None;
@@ -257,6 +258,20 @@ impl App {
                 Ok(dataset) => self.take_annotations(dataset),
                 Err(error) => self.state.notices.error(error),
             }
+        }
+    }
+
+    /// Sounds that lay beside the last clip leave the shelf, those beside this one come onto it.
+    fn lay_out_shelf(&mut self, beside: Vec<(String, PathBuf)>) {
+        let shelf = &mut self.state.shelf;
+        shelf.retain(|sound| sound.beside.is_none());
+        for (title, path) in beside {
+            let choice = SoundChoice::File(path);
+            shelf.retain(|sound| sound.choice != choice);
+            shelf.push(ShelfSound { beside: Some(title), ..ShelfSound::new(choice) });
+        }
+        if !shelf.iter().any(|sound| sound.choice == self.state.sound_choice) {
+            self.state.sound_choice = SoundChoice::Own;
         }
     }
 

@@ -8,6 +8,8 @@ use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, ThemeChoice};
 
+use crate::support::tones::write_wav;
+
 /// The window on a still picture with a box in its middle, under the two naive baselines.
 struct Window {
     harness: Harness<'static, App>,
@@ -235,6 +237,25 @@ fn reviews_are_kept_in_a_project() {
     assert_eq!(window.state()["review"], "accept");
     assert!(window.state()["clip"]["has_annotations"] == true, "with its truth");
     window.harness.get_by_label("Clip cat.png, to correct");
+}
+
+#[test]
+fn sounds_that_lie_beside_a_clip_are_on_the_shelf() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let folder = window.folder.path().to_owned();
+    write_wav(&folder.join("bell.meow.wav"), 16_000, &[(440.0, 0.5)]);
+    RgbImage::new(96, 64).save(folder.join("cat.png")).unwrap();
+    window.send(Command::OpenPath(folder.join("bell.png")));
+    window.wait("the sound is offered", |state| state["clip"]["name"] == "bell.png" && state["opening"].is_null());
+    window.wait("the shelf", |state| state["sound"]["shelf"] == json!(["Own sound", "Silence", "White noise", "meow"]));
+    window.harness.get_by_label("Sound: meow").click();
+    window.wait("it is heard", |state| state["sound"]["choice"] == "bell.meow.wav" && state["sound"]["ready"] == true);
+    window.send(Command::OpenPath(folder.join("cat.png")));
+    window.wait("it went with its clip", |state| {
+        state["clip"]["name"] == "cat.png"
+            && state["sound"]["choice"] == "Own sound"
+            && state["sound"]["shelf"].as_array().unwrap().len() == 3
+    });
 }
 
 #[test]
