@@ -288,7 +288,9 @@ impl App {
     pub(super) fn open_dropped(&mut self, path: PathBuf) {
         let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
         match extension.as_deref() {
-            Some("pth" | "pt" | "tar" | "ckpt" | "safetensors" | "npz") => self.add_model_files(vec![path]),
+            Some("pth" | "pt" | "tar" | "ckpt" | "safetensors" | "npz" | "onnx" | "toml") => {
+                self.add_model_files(vec![path])
+            }
             Some("json" | "xml" | "csv") if self.state.open.is_some() => self.add_annotations(path),
             _ => self.open_path(path),
         }

@@ -81,7 +81,10 @@ fn show(dialog: Dialog) -> Vec<PathBuf> {
             .pick_file()),
         Dialog::Model => files
             .set_title("Load a model: one checkpoint, or the files of one system")
-            .add_filter("Checkpoints and predictions", &["pth", "pt", "tar", "ckpt", "safetensors", "npz", "npy"])
+            .add_filter(
+                "Checkpoints, predictions, descriptions",
+                &["pth", "pt", "tar", "ckpt", "safetensors", "npz", "npy", "toml"],
+            )
             .add_filter("All files", &["*"])
             .pick_files()
             .unwrap_or_default(),

@@ -68,11 +68,15 @@ fn spec(id: &str, files: &[PathBuf]) -> String {
 impl App {
     /// Loads the model that these files are, finding out by their keys which one that is.
     pub(super) fn add_model_files(&mut self, files: Vec<PathBuf>) {
-        let predictions =
-            files.iter().any(|file| file.extension().is_some_and(|extension| extension == "npz" || extension == "npy"));
-        if predictions {
-            self.add_model(&spec("precomputed", &files));
-            return;
+        let any_is = |kinds: &[&str]| {
+            let kind_of = |file: &PathBuf| Some(file.extension()?.to_string_lossy().to_ascii_lowercase());
+            files.iter().filter_map(kind_of).any(|kind| kinds.contains(&kind.as_str()))
+        };
+        for (system, kinds) in [("precomputed", ["npz", "npy"]), ("onnx", ["toml", "onnx"])] {
+            if any_is(&kinds) {
+                self.add_model(&spec(system, &files));
+                return;
+            }
         }
         let wanted = files.clone();
         let job = self.state.jobs.spawn("Recognizing weights", move |_| match store::examine(&wanted, None) {
@@ -116,7 +120,7 @@ impl App {
             self.state.notices.info(format!("{spec} is loaded already"));
             return;
         }
-        if let Some(Status::NoPublicCode | Status::NotYet) = system.map(|system| system.status) {
+        if let Some(Status::NoPublicCode | Status::NotYet | Status::NotBuilt(_)) = system.map(|system| system.status) {
             self.state.notices.warn(format!("{id}: {}", system.map_or("", |system| system.status.text())));
             return;
         }

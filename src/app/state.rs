@@ -65,8 +65,13 @@ pub enum ModelState {
 }
 
 impl ModelSlot {
-    /// The name on the chip: a stored model's own, where it is not its system's.
+    /// The name on the chip: a model's own, where it is not its system's.
     pub fn name(&self) -> &str {
+        if let (Some(model), Some(system)) = (self.loaded(), self.system)
+            && model.localizer.name() != system.name
+        {
+            return model.localizer.name();
+        }
         match self.system {
             Some(system) if self.spec == system.id || self.spec.contains('=') => system.name,
             _ => &self.spec,

@@ -136,6 +136,7 @@ fn models_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
 fn short_status(status: Status) -> &'static str {
     match status {
         Status::NeedsFiles(_) => "needs weights",
+        Status::NotBuilt(_) => "not in this build",
         other => other.text(),
     }
 }

@@ -1,7 +1,7 @@
 //! `sonolens models`: which models there are, adding weights, what a stored model is, and whether it runs.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -41,6 +41,8 @@ pub enum ModelsError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Localizer(#[from] LocalizerError),
+    #[error("a model of one's own is added by its description alone (a .toml, see docs/onnx.md)")]
+    OneDescription,
     #[error("the answer cannot be written: {0}")]
     Output(#[from] io::Error),
 }
@@ -52,6 +54,12 @@ pub enum ModelsError {
 pub fn run(command: &ModelsCommand, shelf: &Shelf, as_json: bool, out: &mut dyn Write) -> Result<(), ModelsError> {
     let (answer, text) = match command {
         ModelsCommand::List => list(shelf),
+        ModelsCommand::Add { files, system, name, dry_run } if is_described(files, system.as_deref()) => {
+            let [description] = files.as_slice() else { return Err(ModelsError::OneDescription) };
+            let shelf = (!dry_run).then_some(shelf);
+            let (localizer, stored) = store::add_described(description, shelf, name.as_deref())?;
+            described(description, localizer.as_ref(), stored.as_ref())
+        }
         ModelsCommand::Add { files, system, name, dry_run } => {
             let addition = store::examine(files, system.as_deref())?;
             let stored = if *dry_run { None } else { Some(store::add(&addition, shelf, name.as_deref())?) };
@@ -123,6 +131,26 @@ fn added(addition: &Addition, stored: Option<&StoredModel>) -> (Value, String) {
     }
     let place = stored.map(|model| json!({ "id": model.id, "folder": model.folder }));
     (json!({ "system": addition.system, "files": files, "stored": place }), text)
+}
+
+/// Whether the files are a description of one's own model rather than weights of a system.
+fn is_described(files: &[PathBuf], system: Option<&str>) -> bool {
+    let described = |path: &PathBuf| {
+        path.extension().is_some_and(|kind| kind.eq_ignore_ascii_case("toml") || kind.eq_ignore_ascii_case("onnx"))
+    };
+    system == Some(store::DESCRIBED) || files.iter().any(described)
+}
+
+fn described(description: &Path, localizer: &dyn Localizer, stored: Option<&StoredModel>) -> (Value, String) {
+    let system = localizer.info().system.id;
+    let mut text =
+        format!("system     {system}\nname       {}\nfile       {}\n", localizer.name(), description.display());
+    match stored {
+        Some(model) => text += &format!("stored     {} in {}\n", model.id, model.folder.display()),
+        None => text += "stored     nothing (--dry-run)\n",
+    }
+    let place = stored.map(|model| json!({ "id": model.id, "folder": model.folder }));
+    (json!({ "system": system, "name": localizer.name(), "files": [{ "file": description }], "stored": place }), text)
 }
 
 fn file_as_json(file: &Checked) -> Value {

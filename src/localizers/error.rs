@@ -19,6 +19,8 @@ pub enum LocalizerError {
     Checkpoint(#[from] CheckpointError),
     #[error("{}: {message}", listed(paths))]
     Weights { paths: Vec<PathBuf>, message: String },
+    #[error("{}: {problem}", .place.display())]
+    Described { place: PathBuf, problem: String },
     #[error("{message}")]
     Predictions { message: String },
     #[error("{id}: {needed}. Keep them once with `sonolens models add FILE…`, or give them as {id}=FILE")]

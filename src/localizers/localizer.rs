@@ -18,6 +18,11 @@ use crate::signal::{AudioWindow, Resampler, Waveform, resample};
 pub trait Localizer: Send + Sync {
     fn info(&self) -> &LocalizerInfo;
 
+    /// The name on screen: the system's, where the model has none of its own.
+    fn name(&self) -> &str {
+        self.info().system.name
+    }
+
     /// What the model is shown of a frame of this size, and how that is resized.
     fn view(&self, frame: Size) -> View {
         self.info().view.view(frame)

@@ -19,6 +19,7 @@ pub mod hear_the_flow;
 mod localizer;
 mod lvs;
 mod object_guide;
+mod onnx;
 pub mod optical_flow;
 mod parts;
 mod precomputed;

@@ -13,6 +13,7 @@ use super::dsol::{self, Dsol};
 use super::ez_vsl::EzVsl;
 use super::hear_the_flow::HearTheFlow;
 use super::lvs::Lvs;
+use super::onnx::{self, Onnx};
 use super::precomputed::Precomputed;
 use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
@@ -46,6 +47,8 @@ pub enum Status {
     NoPublicCode,
     /// Not in this program yet.
     NotYet,
+    /// This program was built without it.
+    NotBuilt(&'static str),
 }
 
 impl Status {
@@ -53,7 +56,7 @@ impl Status {
     pub fn text(self) -> &'static str {
         match self {
             Self::Runs => "runs",
-            Self::NeedsFiles(files) => files,
+            Self::NeedsFiles(words) | Self::NotBuilt(words) => words,
             Self::NoPublicCode => "no public code",
             Self::NotYet => "not yet",
         }
@@ -79,6 +82,7 @@ pub fn find(id: &str) -> Option<&'static System> {
 pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
     match system.status {
+        Status::NeedsFiles(needed) if system.id == "onnx" => open_described(system, needed, weights),
         Status::NeedsFiles(needed) if system.id == "precomputed" => match weights {
             [path] => Ok(Box::new(Precomputed::open(system, path)?)),
             others => Err(LocalizerError::WeightFiles { id: system.id, needed, given: others.len() }),
@@ -92,7 +96,7 @@ pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
             LocalizerError::WrongWeights { message } => LocalizerError::Weights { paths: weights.to_vec(), message },
             other => other,
         }),
-        Status::NoPublicCode | Status::NotYet => {
+        Status::NoPublicCode | Status::NotYet | Status::NotBuilt(_) => {
             Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() })
         }
     }
@@ -153,6 +157,17 @@ pub mod variants {
     fn known(id: &str) -> Result<&'static System> {
         find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })
     }
+}
+
+/// A described model: its description, and beside it at most the files that it names.
+fn open_described(system: &'static System, needed: &'static str, files: &[PathBuf]) -> Result<Box<dyn Localizer>> {
+    let [description, others @ ..] = files else {
+        return Err(LocalizerError::WeightFiles { id: system.id, needed, given: 0 });
+    };
+    if !others.is_empty() && onnx::files_of(description)? != others {
+        return Err(LocalizerError::WeightFiles { id: system.id, needed, given: files.len() });
+    }
+    Ok(Box::new(Onnx::open(system, description)?))
 }
 
 /// The weights of all files in one dict.
@@ -364,7 +379,17 @@ static SYSTEMS: [System; 26] = [
         Status::NeedsFiles("predictions needed: a .npz, a .npy, or a folder of .npy or .png files"),
         "Heatmaps that another program saved",
     ),
-    system(25, "onnx", "ONNX", Status::NotYet, "A model of one's own, exported to ONNX"),
+    system(
+        25,
+        "onnx",
+        "ONNX",
+        if onnx::AVAILABLE {
+            Status::NeedsFiles("a description needed: a .toml beside its .onnx files (docs/onnx.md)")
+        } else {
+            Status::NotBuilt("not in this build: build with `--features onnx` (docs/onnx.md)")
+        },
+        "A model of one's own, exported to ONNX",
+    ),
 ];
 
 #[cfg(test)]
@@ -381,7 +406,7 @@ mod tests {
 
     #[test]
     fn a_row_says_not_yet_exactly_where_nothing_can_be_built() {
-        for system in systems().iter().filter(|system| system.id != "precomputed") {
+        for system in systems().iter().filter(|system| !["precomputed", "onnx"].contains(&system.id)) {
             let built = build(system.id, &StateDict::new());
             let unavailable = matches!(built, Err(LocalizerError::NotAvailable { .. }));
             let row = matches!(system.status, Status::NotYet | Status::NoPublicCode);

@@ -20,6 +20,7 @@ mod fill_rule;
 mod front_ends;
 mod metrics;
 mod model_store;
+mod onnx;
 mod interface;
 mod localize;
 mod playback;

@@ -151,7 +151,35 @@ fn read_file(path: &Path) -> Result<(StateDict, Source), StoreError> {
 /// Stores a model on the shelf under `name` (else under its system's id). Only what its networks use is kept. The
 /// folder appears whole or not at all.
 pub fn add(addition: &Addition, shelf: &Shelf, name: Option<&str>) -> Result<StoredModel, StoreError> {
-    let id = name.unwrap_or(addition.system);
+    let folder = new_folder(shelf, name.unwrap_or(addition.system))?;
+    let mut files = Vec::new();
+    for (index, checked) in addition.files.iter().enumerate() {
+        let file =
+            if index == 0 { "weights.safetensors".to_owned() } else { format!("{}.safetensors", checked.layout.id) };
+        files.push(store_file(checked, folder.unfinished(), file)?);
+    }
+    let system = registry::find(addition.system);
+    let origin = origin(addition.system);
+    folder.finish(ModelCard {
+        system: addition.system.to_owned(),
+        name: system.map_or(addition.system, |system| system.name).to_owned(),
+        source: origin.map_or("", |origin| origin.source).to_owned(),
+        license: origin.map_or("", |origin| origin.license).to_owned(),
+        citation: system.map_or("", |system| system.citation).to_owned(),
+        preprocessing: Default::default(),
+        files,
+    })
+}
+
+/// A folder of a model on its way to the shelf. Dropped before it is finished, it is gone.
+pub(super) struct NewFolder {
+    id: String,
+    folder: PathBuf,
+    unfinished: tempfile::TempDir,
+}
+
+/// A new folder called `id` on the shelf.
+pub(super) fn new_folder(shelf: &Shelf, id: &str) -> Result<NewFolder, StoreError> {
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
     if id.is_empty() || id.starts_with('.') || id.len() > 100 || !id.chars().all(allowed) {
         return Err(StoreError::Name { name: id.to_owned() });
@@ -164,35 +192,32 @@ pub fn add(addition: &Addition, shelf: &Shelf, name: Option<&str>) -> Result<Sto
     let io = |error| StoreError::Io { path: folder.clone(), error };
     std::fs::create_dir_all(shelf).map_err(io)?;
     let unfinished = tempfile::Builder::new().prefix(".adding-").tempdir_in(shelf).map_err(io)?;
-    let mut files = Vec::new();
-    for (index, checked) in addition.files.iter().enumerate() {
-        let file =
-            if index == 0 { "weights.safetensors".to_owned() } else { format!("{}.safetensors", checked.layout.id) };
-        files.push(store_file(checked, unfinished.path(), file)?);
+    Ok(NewFolder { id: id.to_owned(), folder, unfinished })
+}
+
+impl NewFolder {
+    /// Where its files go.
+    pub(super) fn unfinished(&self) -> &Path {
+        self.unfinished.path()
     }
-    let system = registry::find(addition.system);
-    let origin = origin(addition.system);
-    let card = ModelCard {
-        system: addition.system.to_owned(),
-        name: system.map_or(addition.system, |system| system.name).to_owned(),
-        source: origin.map_or("", |origin| origin.source).to_owned(),
-        license: origin.map_or("", |origin| origin.license).to_owned(),
-        citation: system.map_or("", |system| system.citation).to_owned(),
-        preprocessing: Default::default(),
-        files,
-    };
-    let damaged = |problem: String| StoreError::Damaged { path: folder.clone(), problem };
-    let text = toml::to_string_pretty(&card).map_err(|error| damaged(error.to_string()))?;
-    std::fs::write(unfinished.path().join(ModelCard::FILE_NAME), text).map_err(io)?;
-    let whole = unfinished.keep();
-    std::fs::rename(&whole, &folder).map_err(|error| {
-        // What cannot be put in its place is not left behind.
-        let _ = std::fs::remove_dir_all(&whole);
-        io(error)
-    })?;
-    #[cfg(unix)]
-    std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(io)?;
-    Ok(StoredModel { id: id.to_owned(), folder, card })
+
+    /// Writes the card and puts the folder in its place.
+    pub(super) fn finish(self, card: ModelCard) -> Result<StoredModel, StoreError> {
+        let Self { id, folder, unfinished } = self;
+        let io = |error| StoreError::Io { path: folder.clone(), error };
+        let damaged = |problem: String| StoreError::Damaged { path: folder.clone(), problem };
+        let text = toml::to_string_pretty(&card).map_err(|error| damaged(error.to_string()))?;
+        std::fs::write(unfinished.path().join(ModelCard::FILE_NAME), text).map_err(io)?;
+        let whole = unfinished.keep();
+        std::fs::rename(&whole, &folder).map_err(|error| {
+            // What cannot be put in its place is not left behind.
+            let _ = std::fs::remove_dir_all(&whole);
+            io(error)
+        })?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(io)?;
+        Ok(StoredModel { id, folder, card })
+    }
 }
 
 fn store_file(checked: &Checked, folder: &Path, file: String) -> Result<WeightFile, StoreError> {

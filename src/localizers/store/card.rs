@@ -4,6 +4,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::StoreError;
+use super::described::DESCRIBED;
 use super::needs::needs;
 
 /// `model.toml`: what a stored model is and where it comes from.
@@ -67,7 +68,9 @@ impl ModelCard {
         }
         let text = std::fs::read_to_string(path).map_err(io)?;
         let card: Self = toml::from_str(&text).map_err(|error| StoreError::Card { path: path.to_owned(), error })?;
-        needs(&card.system)?;
+        if card.system != DESCRIBED {
+            needs(&card.system)?;
+        }
         if card.files.is_empty() {
             return Err(damaged("it names no weights".to_owned()));
         }

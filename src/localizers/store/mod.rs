@@ -6,6 +6,7 @@
 
 mod add;
 mod card;
+mod described;
 mod error;
 mod layout;
 mod needs;
@@ -15,6 +16,7 @@ mod shelf;
 
 pub use add::{Addition, Checked, Source, add, examine, sha256_of};
 pub use card::{ModelCard, WeightFile};
+pub use described::{DESCRIBED, add_described};
 pub use error::StoreError;
 pub use layout::{Comparison, Layout, Shapes, find as find_layout, layouts};
 pub use needs::{Needs, Origin, needs, origin};

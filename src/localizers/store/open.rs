@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use super::described::DESCRIBED;
 use super::needs::needs;
 use super::{Shelf, StoreError};
 use crate::localizers::registry::{self, Status};
@@ -36,7 +37,9 @@ pub fn resolve_spec(spec: &str, shelf: &Shelf) -> Result<(String, Vec<PathBuf>)>
     match (shelf.find(id), system) {
         (Ok(model), _) => Ok((model.card.system.clone(), model.weights())),
         (Err(StoreError::NoSuchModel { .. }), Some(system)) => match system.status {
-            Status::NeedsFiles(needed) if needs(id).is_ok() => Err(LocalizerError::NotStored { id: system.id, needed }),
+            Status::NeedsFiles(needed) if needs(id).is_ok() || id == DESCRIBED => {
+                Err(LocalizerError::NotStored { id: system.id, needed })
+            }
             _ => Ok((id.to_owned(), Vec::new())),
         },
         (Err(StoreError::NoSuchModel { .. }), None) => Err(LocalizerError::UnknownSystem { id: id.to_owned() }),
