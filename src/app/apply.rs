@@ -27,6 +27,7 @@ impl App {
             Command::AddAnnotations(path) => self.add_annotations(path),
             Command::AddModel(spec) => self.add_model(&spec),
             Command::RemoveModel(index) => self.remove_model(index),
+            Command::SetVariant(index, variant) => self.set_variant(index, variant.as_deref()),
             Command::ToggleModel(index) => {
                 if let Some(slot) = self.state.models.get_mut(index) {
                     slot.visible = !slot.visible;
@@ -80,6 +81,10 @@ impl App {
             Command::SetLoop(region) => self.state.player.set_loop(region),
 
             Command::SetSound(choice) => self.set_sound(choice),
+            Command::SetText(text) => {
+                self.wish_changed |= self.state.text != text;
+                self.state.text = text;
+            }
             Command::FocusSoundShelf => self.inspector.focus_shelf = true,
             Command::SetSoundOfClip(index) => self.set_sound_of_clip(index),
             Command::HoldOwnSound(hold) => {

@@ -70,8 +70,10 @@ pub enum Command {
     AddAnnotationsDialog,
     AddAnnotations(PathBuf),
     AddModelDialog,
-    /// `ID` or `ID=WEIGHTS[,WEIGHTS…]`.
+    /// `ID[:VARIANT]` or `ID[:VARIANT]=WEIGHTS[,WEIGHTS…]`.
     AddModel(String),
+    /// The model at this place (0-based) in another variant of its system; `None` is its usual form.
+    SetVariant(usize, Option<String>),
     RemoveModel(usize),
     /// Shown or hidden, by place in the list (0-based).
     ToggleModel(usize),
@@ -100,6 +102,8 @@ pub enum Command {
     SetSound(SoundChoice),
     /// The sound of another clip of the list (0-based).
     SetSoundOfClip(usize),
+    /// What models that read are asked with; nothing where it is empty.
+    SetText(String),
     AddSoundDialog,
     FocusSoundShelf,
     /// While true, the clip's own sound is heard and localized.
@@ -236,7 +240,9 @@ pub const COMMANDS: &[CommandInfo] = commands! {
     }
     "Models" {
         "model-add", "Load a model…", [ctrl(Key::M)], "", |_| Some(Command::AddModelDialog);
-        "model-add-id", "Load a model by its id", [], "ID[=WEIGHTS]", |a| Some(Command::AddModel(text(a)?));
+        "model-add-id", "Load a model by its id", [], "ID[:VARIANT][=WEIGHTS]", |a| Some(Command::AddModel(text(a)?));
+        "model-variant", "Take a model's variant, or its usual form", [], "N [VARIANT]",
+            |a| Some(Command::SetVariant(place(a)?, a.get(1).and_then(Value::as_str).map(str::to_owned)));
         "model-remove", "Remove a model", [], "N", |a| Some(Command::RemoveModel(place(a)?));
         "model-solo", "Show one model alone", [], "N", |a| Some(Command::SoloModel(place(a)?));
         "model-toggle", "Show or hide a model", [], "N", |a| Some(Command::ToggleModel(place(a)?));
@@ -281,6 +287,7 @@ pub const COMMANDS: &[CommandInfo] = commands! {
         "sound-file", "Sound: from a file…", [], "", |_| Some(Command::AddSoundDialog);
         "sound-path", "Sound from a path", [], "PATH", |a| Some(Command::SetSound(SoundChoice::File(text(a)?.into())));
         "sound-clip", "Sound of another clip", [], "N", |a| Some(Command::SetSoundOfClip(place(a)?));
+        "text", "Text prompt for models that read", [], "WORDS", |a| Some(Command::SetText(text(a)?));
         "sound-shelf", "Go to the sound shelf", [key(Key::S)], "", |_| Some(Command::FocusSoundShelf);
         "sound-hold-own", "Hold the clip's own sound", [], "true|false",
             |a| Some(Command::HoldOwnSound(a.first()?.as_bool()?));

@@ -4,7 +4,7 @@ use egui::{Align, Color32, Layout, Pos2, RichText, ScrollArea, Sense, Stroke, Ui
 
 use super::command::Command;
 use super::open_clip::OwnSound;
-use super::state::{AppState, ShelfState};
+use super::state::{AppState, ShelfState, reads};
 use super::theme;
 use crate::engine::SoundChoice;
 use crate::localizers::WindowRule;
@@ -14,6 +14,8 @@ use crate::metrics::Verdict;
 #[derive(Default)]
 pub struct InspectorPanel {
     pub focus_shelf: bool,
+    /// The text prompt as it is being typed.
+    prompt: String,
 }
 
 impl InspectorPanel {
@@ -27,6 +29,7 @@ impl InspectorPanel {
             ui.separator();
             heading_ui(ui, "Sound", |_| {});
             self.shelf_ui(ui, state, commands);
+            self.prompt_ui(ui, state, commands);
             ui.add_space(8.0);
             ui.separator();
             heading_ui(ui, "Boxes", |_| {});
@@ -83,6 +86,25 @@ impl InspectorPanel {
                 }
             }
         });
+    }
+}
+
+impl InspectorPanel {
+    /// What models that read are asked with, while there are any.
+    fn prompt_ui(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+        if !state.any_model_reads() {
+            return;
+        }
+        let colors = theme::palette(ui.visuals());
+        ui.add_space(4.0);
+        let label = ui.label(RichText::new("Text prompt").color(colors.quiet_text));
+        self.prompt.clone_from(&state.text);
+        let edit = egui::TextEdit::singleline(&mut self.prompt).hint_text("a dog barking").desired_width(f32::INFINITY);
+        let edit = ui.add(edit).labelled_by(label.id);
+        if edit.changed() {
+            commands.push(Command::SetText(self.prompt.clone()));
+        }
+        edit.on_hover_text("What models that read (CLIPTextTran) are asked with");
     }
 }
 
@@ -185,6 +207,9 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
                 let failed = slot.loaded().and_then(|model| state.inference.failure(model.key));
                 let (text, color) = match (&failed, slot.loaded()) {
                     (Some(_), _) => ("failed", colors.bad),
+                    (None, Some(model)) if reads(model) && state.prompt().is_none() => {
+                        ("needs a text prompt", colors.quiet_text)
+                    }
                     (None, Some(_)) => ("coming…", colors.quiet_text),
                     (None, None) => ("not loaded", colors.quiet_text),
                 };

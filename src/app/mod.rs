@@ -50,6 +50,7 @@ use state::AppState;
 use timeline_panel::TimelinePanel;
 
 use crate::engine::Wake;
+use crate::localizers::store::Shelf;
 
 /// How the window is started.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +62,8 @@ pub struct StartOptions {
     /// Where to listen for control.
     pub ipc: Option<PathBuf>,
     pub settings_path: Option<PathBuf>,
+    /// Where stored models are looked for; the usual folders where it is not given.
+    pub model_shelf: Option<Shelf>,
 }
 
 /// The application: the state and the panels.
@@ -167,6 +170,7 @@ impl App {
         let writable_settings = settings_path.filter(|_| settings_error.is_none());
         let mut state = AppState::new(settings, writable_settings, wake);
         state.adapter = adapter;
+        state.model_shelf = options.model_shelf.clone().unwrap_or_else(Shelf::discover);
         if let Some(error) = settings_error {
             state.notices.warn(error.to_string());
         }

@@ -7,8 +7,9 @@ use egui::{Align2, RichText, Vec2};
 use super::state::{ModelSlot, ModelState};
 use super::{App, Command, theme};
 use crate::engine::Job;
-use crate::localizers::registry::{self, Status};
-use crate::localizers::store::{self, Shelf, StoreError};
+use crate::localizers::registry::{self, Status, System};
+use crate::localizers::store::{self, StoreError};
+use crate::localizers::variants;
 
 /// Files whose system is being looked for.
 pub struct Recognizing {
@@ -124,27 +125,64 @@ impl App {
             self.state.notices.warn(format!("{id}: {}", system.map_or("", |system| system.status.text())));
             return;
         }
-        let wanted = spec.to_owned();
-        let job = self.state.jobs.spawn(format!("Loading {id}"), move |_| {
-            store::open_spec(&wanted, &Shelf::discover()).map_err(|error| error.to_string())
-        });
         let color = self.free_color(system.map_or(0, |system| system.color_slot));
-        self.state.models.push(ModelSlot {
+        let slot = self.loading(spec, system, color);
+        self.state.models.push(slot);
+        self.read_shelf();
+    }
+
+    /// A model that is being opened.
+    fn loading(&self, spec: &str, system: Option<&'static System>, color: usize) -> ModelSlot {
+        let (wanted, shelf) = (spec.to_owned(), self.state.model_shelf.clone());
+        let job = self.state.jobs.spawn(format!("Loading {}", store::spec_parts(spec).0), move |_| {
+            store::open_spec(&wanted, &shelf).map_err(|error| error.to_string())
+        });
+        ModelSlot {
             spec: spec.to_owned(),
             system,
+            variant: system.and_then(|system| variants::find(system.id, store::spec_variant(spec)?)),
+            name: ModelSlot::name_of(spec, system, None),
             color,
             visible: true,
             state: ModelState::Loading(job),
             lane: Vec::new(),
             lane_version: 0,
             answers_version: 0,
-        });
-        self.read_shelf();
+        }
+    }
+
+    /// Opens the model at `index` anew, in a variant of its system or in its usual form.
+    pub(super) fn set_variant(&mut self, index: usize, variant: Option<&str>) {
+        let Some(slot) = self.state.models.get(index) else { return };
+        let spec = store::spec_with_variant(&slot.spec, variant);
+        if spec == slot.spec {
+            return;
+        }
+        if self.state.models.iter().any(|slot| slot.spec == spec) {
+            self.state.notices.info(format!("{spec} is loaded already"));
+            return;
+        }
+        let (system, visible) = (slot.system, slot.visible);
+        let loaded = slot.loaded().map(|model| model.key);
+        if let Some(key) = loaded {
+            self.state.inference.forget_model(key);
+        }
+        let slot = self.loading(&spec, system, slot.color);
+        if let Some(place) = self.state.models.get_mut(index) {
+            *place = ModelSlot { visible, ..slot };
+        }
+        for row in &mut self.state.clips {
+            if let Some(score) = row.scores.get_mut(index) {
+                *score = None;
+            }
+        }
+        self.wish_changed = true;
     }
 
     /// Looks again which models are stored.
     pub(super) fn read_shelf(&mut self) {
-        self.state.shelf_job = Some(self.state.jobs.spawn("Looking for models", |_| Shelf::discover().list().0));
+        let shelf = self.state.model_shelf.clone();
+        self.state.shelf_job = Some(self.state.jobs.spawn("Looking for models", move |_| shelf.list().0));
     }
 
     pub(super) fn remove_model(&mut self, index: usize) {

@@ -4,16 +4,20 @@ use egui::{Align2, Key, Modifiers, RichText, ScrollArea, TextEdit, Vec2};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 
-use super::command::{COMMANDS, Command, shortcut_text};
+use serde_json::Value;
+
+use super::command::{COMMANDS, Command, info_by_name, shortcut_text};
 use super::state::AppState;
 use super::theme;
-use crate::localizers::registry;
+use crate::localizers::{registry, variants};
 
 /// The palette while it is open.
 #[derive(Default)]
 pub struct PaletteWindow {
     query: String,
     selected: usize,
+    /// The text was written by a choice, so the cursor belongs behind it.
+    cursor_to_end: bool,
 }
 
 /// One thing that can be chosen.
@@ -21,7 +25,14 @@ struct Entry {
     title: String,
     detail: String,
     keys: String,
-    command: Command,
+    action: Action,
+}
+
+/// What choosing an entry does.
+enum Action {
+    Send(Command),
+    /// The command takes arguments: its name stands in the search field, to be completed.
+    Complete(&'static str),
 }
 
 /// Shown at once; the rest is a word further typed.
@@ -31,7 +42,7 @@ impl PaletteWindow {
     /// Draws the palette. Returns the chosen command, if any, and whether it stays open.
     pub fn show(&mut self, ui: &mut egui::Ui, state: &AppState) -> (Option<Command>, bool) {
         let mut keep_open = true;
-        let mut chosen = None;
+        let (mut chosen, mut completed) = (None, None);
         let (down, up, enter, escape) = ui.input_mut(|input| {
             (
                 input.consume_key(Modifiers::NONE, Key::ArrowDown),
@@ -40,7 +51,8 @@ impl PaletteWindow {
                 input.consume_key(Modifiers::NONE, Key::Escape),
             )
         });
-        let entries = matching(entries(state), &self.query);
+        let mut entries = matching(entries(state), &self.query);
+        entries.splice(0..0, with_arguments(&self.query));
         if down {
             self.selected += 1;
         }
@@ -69,6 +81,13 @@ impl PaletteWindow {
             if edit.changed() {
                 self.selected = 0;
             }
+            if std::mem::take(&mut self.cursor_to_end)
+                && let Some(mut text) = egui::text_edit::TextEditState::load(ui.ctx(), edit.id)
+            {
+                let end = egui::text::CCursor::new(self.query.chars().count());
+                text.cursor.set_char_range(Some(egui::text::CCursorRange::one(end)));
+                text.store(ui.ctx(), edit.id);
+            }
             // Asking for it in every pass would repaint without end.
             if !edit.has_focus() {
                 edit.request_focus();
@@ -86,11 +105,19 @@ impl PaletteWindow {
                         response.scroll_to_me(None);
                     }
                     if response.clicked() || (selected && enter) {
-                        chosen = Some(entry.command.clone());
+                        match &entry.action {
+                            Action::Send(command) => chosen = Some(command.clone()),
+                            Action::Complete(name) => completed = Some(*name),
+                        }
                     }
                 }
             });
         });
+        if let Some(name) = completed {
+            self.query = format!("{name} ");
+            self.selected = 0;
+            self.cursor_to_end = true;
+        }
         if escape || chosen.is_some() {
             keep_open = false;
         }
@@ -134,12 +161,18 @@ fn entries(state: &AppState) -> Vec<Entry> {
                 title: info.title.to_owned(),
                 detail: info.group.to_owned(),
                 keys: info.keys.iter().map(shortcut_text).collect::<Vec<_>>().join("  "),
-                command: info.make(&[])?,
+                action: Action::Send(info.make(&[])?),
             })
         })
         .collect();
+    entries.extend(COMMANDS.iter().filter(|info| !info.is_complete()).map(|info| Entry {
+        title: format!("{}…", info.title),
+        detail: format!("{}: {} {}", info.group, info.name, info.arguments),
+        keys: String::new(),
+        action: Action::Complete(info.name),
+    }));
     let mut add = |title: String, detail: &str, command| {
-        entries.push(Entry { title, detail: detail.to_owned(), keys: String::new(), command });
+        entries.push(Entry { title, detail: detail.to_owned(), keys: String::new(), action: Action::Send(command) });
     };
     for known in crate::metrics::protocols() {
         let id = known.protocol.id().to_owned();
@@ -148,6 +181,17 @@ fn entries(state: &AppState) -> Vec<Entry> {
     for (index, slot) in state.models.iter().enumerate() {
         add(format!("Remove {}", slot.name()), "Models", Command::RemoveModel(index));
         add(format!("Show {} alone", slot.name()), "Models", Command::SoloModel(index));
+    }
+    for (index, slot) in state.models.iter().enumerate() {
+        let Some(system) = slot.system else { continue };
+        let variants = variants::variants(system.id);
+        if slot.variant.is_some() {
+            add(format!("{}: usual form", system.name), "Models", Command::SetVariant(index, None));
+        }
+        for variant in variants.iter().filter(|variant| slot.variant != Some(variant)) {
+            let command = Command::SetVariant(index, Some(variant.id.to_owned()));
+            add(format!("{}: {}", system.name, variant.title), "Models", command);
+        }
     }
     for system in registry::systems().iter().filter(|system| state.opens_by_id(system)) {
         add(format!("Load {}", system.name), "Models", Command::AddModel(system.id.to_owned()));
@@ -165,6 +209,19 @@ fn entries(state: &AppState) -> Vec<Entry> {
         add(format!("Clip: {}", clip.clip.name), "Clips", Command::SelectClip(index));
     }
     entries
+}
+
+/// A command that is typed whole, by its name and arguments.
+fn with_arguments(query: &str) -> Option<Entry> {
+    let (name, rest) = query.trim_start().split_once(char::is_whitespace)?;
+    let info = info_by_name(name).filter(|info| !info.is_complete())?;
+    let rest = rest.trim();
+    let several = info.arguments.contains(' ');
+    let arguments: Vec<Value> =
+        if several { rest.split_whitespace().map(Value::from).collect() } else { vec![Value::from(rest)] };
+    let command = info.make(&arguments).filter(|_| !rest.is_empty())?;
+    let title = format!("{}: {rest}", info.title);
+    Some(Entry { title, detail: info.group.to_owned(), keys: String::new(), action: Action::Send(command) })
 }
 
 /// Those whose title or group fit the query, the best first; all in their own order without a query.
@@ -193,7 +250,26 @@ mod tests {
     use super::*;
 
     fn entry(title: &str) -> Entry {
-        Entry { title: title.into(), detail: String::new(), keys: String::new(), command: Command::TogglePlay }
+        Entry {
+            title: title.into(),
+            detail: String::new(),
+            keys: String::new(),
+            action: Action::Send(Command::TogglePlay),
+        }
+    }
+
+    #[test]
+    fn a_command_typed_whole_has_its_arguments() {
+        let typed = |query: &str| match with_arguments(query)?.action {
+            Action::Send(command) => Some(command),
+            Action::Complete(_) => None,
+        };
+        assert_eq!(typed("text a dog  barking"), Some(Command::SetText("a dog  barking".into())));
+        assert_eq!(typed("seek 3.5"), Some(Command::SeekSecs(3.5)));
+        assert_eq!(typed("loop 1 2"), Some(Command::SetLoop(Some((1.0, 2.0)))));
+        assert_eq!(typed("model-variant 2 momentum"), Some(Command::SetVariant(1, Some("momentum".into()))));
+        assert_eq!(typed("seek now"), None);
+        assert_eq!(typed("play 1"), None);
     }
 
     #[test]

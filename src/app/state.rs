@@ -19,7 +19,8 @@ use crate::engine::{
 };
 use crate::heatmap::Grid;
 use crate::localizers::registry::{self, Status, System};
-use crate::localizers::store::StoredModel;
+use crate::localizers::store::{self, Shelf, StoredModel};
+use crate::localizers::variants::{self, Variant};
 use crate::localizers::{Localizer, WindowRule};
 use crate::metrics::{self, CiouCurve, GroundTruthRule, KnownProtocol, Protocol};
 use crate::playback::{PlaybackState, Player};
@@ -47,6 +48,10 @@ pub struct ModelSlot {
     /// As it was asked for: `ID` or `ID=WEIGHTS`.
     pub spec: String,
     pub system: Option<&'static System>,
+    /// Set for a variant of the system.
+    pub variant: Option<&'static Variant>,
+    /// The name on the chip.
+    pub name: String,
     /// Which colour of the palette is its own while it is loaded.
     pub color: usize,
     pub visible: bool,
@@ -65,17 +70,21 @@ pub enum ModelState {
 }
 
 impl ModelSlot {
-    /// The name on the chip: a model's own, where it is not its system's.
+    /// The name on the chip.
     pub fn name(&self) -> &str {
-        if let (Some(model), Some(system)) = (self.loaded(), self.system)
-            && model.localizer.name() != system.name
-        {
-            return model.localizer.name();
-        }
-        match self.system {
-            Some(system) if self.spec == system.id || self.spec.contains('=') => system.name,
-            _ => &self.spec,
-        }
+        &self.name
+    }
+
+    /// A model's own name where it is not its system's, with its variant.
+    pub fn name_of(spec: &str, system: Option<&System>, own: Option<&str>) -> String {
+        let id = store::spec_parts(spec).0;
+        let base = match system {
+            Some(system) if own.is_some_and(|own| own != system.name) => own.unwrap_or(id),
+            Some(system) if system.id == id || spec.contains('=') => system.name,
+            _ => id,
+        };
+        let title = system.and_then(|system| variants::find(system.id, store::spec_variant(spec)?));
+        title.map_or_else(|| base.to_owned(), |variant| format!("{base} ({})", variant.title))
     }
 
     pub fn id(&self) -> &str {
@@ -176,9 +185,12 @@ pub struct AppState {
     pub models: Vec<ModelSlot>,
     /// The models of the user's folders, as they were when models were last opened.
     pub stored_models: Vec<StoredModel>,
+    pub model_shelf: Shelf,
     pub shelf_job: Option<Job<Vec<StoredModel>>>,
     pub shelf: Vec<ShelfSound>,
     pub sound_choice: SoundChoice,
+    /// What models that read are asked with; nothing while it is empty.
+    pub text: String,
     /// While true the clip's own sound is heard and localized instead of the chosen one.
     pub holding_own: bool,
     pub protocol: Protocol,
@@ -246,9 +258,11 @@ impl AppState {
             next_picture: 0,
             models: Vec::new(),
             stored_models: Vec::new(),
+            model_shelf: Shelf::discover(),
             shelf_job: None,
             shelf: [SoundChoice::Own, SoundChoice::Silence, SoundChoice::Noise].map(ShelfSound::new).into(),
             sound_choice: SoundChoice::Own,
+            text: String::new(),
             holding_own: false,
             protocol,
             threshold: None,
@@ -342,6 +356,16 @@ impl AppState {
         }
     }
 
+    /// The words that models which read are asked with, if there are any.
+    pub fn prompt(&self) -> Option<&str> {
+        Some(self.text.trim()).filter(|text| !text.is_empty())
+    }
+
+    /// Whether one of the models is asked with words.
+    pub fn any_model_reads(&self) -> bool {
+        self.models.iter().filter_map(ModelSlot::loaded).any(reads)
+    }
+
     /// Tells the engine what is wanted now.
     pub fn send_wish(&self) {
         let (Some(open), Some(scoring)) = (&self.open, &self.scoring) else {
@@ -357,10 +381,31 @@ impl AppState {
             frame: open.frame,
             forwards: self.playback.speed >= 0.0,
             sound: self.heard_sound(),
-            text: None,
+            text: self.prompt().map(Arc::from),
             rule: self.window_rule,
             models: self.models.iter().filter(|slot| slot.visible).filter_map(|slot| slot.loaded().cloned()).collect(),
             scoring: Arc::clone(scoring),
         });
+    }
+}
+
+/// Whether a model is asked with words rather than with a sound.
+pub fn reads(model: &LoadedModel) -> bool {
+    let info = model.localizer.info();
+    info.reads_text && info.query_matters && !info.hears_sound()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chip_tells_system_own_name_and_variant() {
+        let name = |spec: &str, system: &str, own: Option<&str>| ModelSlot::name_of(spec, registry::find(system), own);
+        assert_eq!(name("lvs", "lvs", None), "LVS");
+        assert_eq!(name("slavc:momentum=latest.pth", "slavc", Some("SLAVC")), "SLAVC (momentum branch)");
+        assert_eq!(name("my-lvs", "lvs", Some("LVS")), "my-lvs");
+        assert_eq!(name("onnx=mine.toml", "onnx", Some("Mine")), "Mine");
+        assert_eq!(name("nonsense", "nonsense", None), "nonsense");
     }
 }

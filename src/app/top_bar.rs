@@ -6,6 +6,7 @@ use super::command::{Command, keys_text};
 use super::state::{AppState, ModelSlot, ModelState};
 use super::theme;
 use crate::localizers::registry::{self, Status};
+use crate::localizers::{BenchmarkWindow, LocalizerInfo, ViewRule, variants};
 
 pub fn top_bar_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     ui.horizontal(|ui| {
@@ -96,6 +97,7 @@ fn models_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
                 commands.push(Command::SoloModel(index));
                 ui.close();
             }
+            variants_ui(ui, index, slot, commands);
             if ui.button("Remove").clicked() {
                 commands.push(Command::RemoveModel(index));
                 ui.close();
@@ -131,6 +133,30 @@ fn models_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
             }
         }
     });
+}
+
+/// The forms of a model's system, where it has several.
+fn variants_ui(ui: &mut Ui, index: usize, slot: &ModelSlot, commands: &mut Vec<Command>) {
+    let Some(system) = slot.system else { return };
+    let variants = variants::variants(system.id);
+    if variants.is_empty() {
+        return;
+    }
+    ui.separator();
+    let usual = ui.radio(slot.variant.is_none(), format!("{}: usual form", system.name));
+    if usual.on_hover_text("As the authors' own test does it").clicked() {
+        commands.push(Command::SetVariant(index, None));
+        ui.close();
+    }
+    for variant in variants {
+        let chosen = slot.variant == Some(variant);
+        let choice = ui.radio(chosen, format!("{}: {}", system.name, variant.title));
+        if choice.on_hover_text(variant.explanation).clicked() {
+            commands.push(Command::SetVariant(index, Some(variant.id.to_owned())));
+            ui.close();
+        }
+    }
+    ui.separator();
 }
 
 fn short_status(status: Status) -> &'static str {
@@ -200,11 +226,41 @@ fn chip_ui(ui: &mut Ui, state: &AppState, index: usize, slot: &ModelSlot) -> Res
         (ModelState::Ready(model), _) => {
             let info = model.localizer.info();
             let remark = info.remark.map(|remark| format!("\n{remark}")).unwrap_or_default();
-            format!("{}{remark}\nClick: show or hide · double-click: alone", info.system.citation)
+            let sees_and_hears = sees_and_hears(info);
+            format!(
+                "{}{remark}\n{sees_and_hears}\nClick: show or hide · double-click: alone · right-click: more",
+                info.system.citation
+            )
         }
         (ModelState::Failed(message), _) => message.clone(),
     };
     response.on_hover_text(hover)
+}
+
+/// What the model is shown of a frame and which stretch of the sound it hears, in a line each.
+fn sees_and_hears(info: &LocalizerInfo) -> String {
+    let sees = match info.view {
+        ViewRule::Whole => "Sees the frame as it is".to_owned(),
+        ViewRule::Crop { side } => format!("Sees the middle square, {side}×{side}, PIL bicubic"),
+        ViewRule::Stretch { side, resizing } => {
+            format!("Sees the whole frame squashed to {side}×{side}, {}", resizing.name())
+        }
+    };
+    match info.hearing.filter(|_| info.query_matters) {
+        Some(hearing) => {
+            let benchmark = match info.window.benchmark {
+                BenchmarkWindow::First => "the clip's start".to_owned(),
+                BenchmarkWindow::Centered | BenchmarkWindow::CenteredOnWholeSeconds => "the clip's middle".to_owned(),
+                BenchmarkWindow::From { start_secs } => format!("{start_secs} s on"),
+                BenchmarkWindow::Whole => "the whole clip".to_owned(),
+            };
+            format!(
+                "{sees}\nHears {} s around the frame (benchmark: {benchmark}) at {} Hz",
+                info.window.length_secs, hearing.rate
+            )
+        }
+        None => sees,
+    }
 }
 
 fn protocol_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use super::open_clip::{self, OpenClip, Opened, OwnSound, clip_stem};
 use super::sound_picture::SoundPicture;
-use super::state::{AppState, ClipRow, ModelState, ShelfSound, ShelfState};
+use super::state::{AppState, ClipRow, ModelSlot, ModelState, ShelfSound, ShelfState};
 use super::{App, Command, Dialog, layout};
 use crate::dataset::project::Source;
 use crate::dataset::{self, ClipAnnotations, Dataset, DatasetError, FileKind};
 use crate::engine::{Job, LaneValue, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
+use crate::localizers::{store, variants};
 use crate::media::Direction;
 use crate::metrics::GroundTruthRule;
 
@@ -331,6 +332,9 @@ impl App {
             slot.state = match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
                 Ok(localizer) => {
                     slot.system = Some(localizer.info().system);
+                    slot.name = ModelSlot::name_of(&slot.spec, slot.system, Some(localizer.name()));
+                    slot.variant =
+                        slot.system.and_then(|system| variants::find(system.id, store::spec_variant(&slot.spec)?));
                     ModelState::Ready(LoadedModel::new(Arc::from(localizer)))
                 }
                 Err(error) => {

@@ -37,8 +37,8 @@ struct CommandLine {
 struct WindowArguments {
     /// Videos, images, sounds, folders or annotation files; the demo if there are none
     paths: Vec<PathBuf>,
-    /// A model to load: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
-    #[arg(long = "model", value_name = "ID[=WEIGHTS]")]
+    /// A model to load: ID or ID=WEIGHTS[,WEIGHTS…], ID:VARIANT for a variant; may be given several times
+    #[arg(long = "model", value_name = "ID[:VARIANT][=WEIGHTS]")]
     models: Vec<String>,
     /// Listen for control on this local socket
     #[arg(long, value_name = "SOCKET")]
@@ -187,7 +187,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         None => {
             drop(out);
             let WindowArguments { paths, models, ipc } = parsed.window;
-            app::run(app::StartOptions { paths, models, ipc, settings_path: None }).map(done).map_err(Into::into)
+            app::run(app::StartOptions { paths, models, ipc, ..app::StartOptions::default() })
+                .map(done)
+                .map_err(Into::into)
         }
         Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map(done).map_err(Into::into),
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&arguments, &mut out).map_err(Into::into),

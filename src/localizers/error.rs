@@ -11,6 +11,8 @@ use crate::network::{NetworkError, WeightError};
 pub enum LocalizerError {
     #[error("no model is called '{id}'; `sonolens models list` shows those that are")]
     UnknownSystem { id: String },
+    #[error("{id} has no variant '{variant}'{}", if .known.is_empty() { ", it has no variants".to_owned() } else { format!("; there are: {}", .known.join(", ")) })]
+    UnknownVariant { id: &'static str, variant: String, known: Vec<&'static str> },
     #[error("{name}: {reason}")]
     NotAvailable { name: &'static str, reason: &'static str },
     #[error("{id}: {needed}; {given} files given (several are joined by commas: {id}=first,second)")]

@@ -31,6 +31,7 @@ mod slavc;
 mod ssl_tie;
 pub mod store;
 mod sspl;
+pub mod variants;
 mod view;
 
 pub use error::LocalizerError;

@@ -19,6 +19,7 @@ use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
 use super::ssl_tie::SslTie;
 use super::sspl::Sspl;
+use super::variants::{self, ANTIALIASED, MOMENTUM, RUNNING_STATISTICS};
 use super::{Localizer, LocalizerError, Result};
 use crate::network::arrays::ArrayError;
 use crate::network::{BatchNorm, StateDict, checkpoint};
@@ -73,14 +74,23 @@ pub fn find(id: &str) -> Option<&'static System> {
     SYSTEMS.iter().find(|system| system.id == id)
 }
 
-/// Opens a system with its weight files, as published or as `sonolens models add` stored them. The files of a system
-/// that needs several are told apart by their keys, so their order does not matter.
+/// Opens a system in its usual form with its weight files; see [`open_variant`].
 ///
 /// # Errors
-/// An id that is not in the registry, a system that does not run here, files too few or too many, and files that do
-/// not hold what the system needs (the first wrong keys are named).
+/// As [`open_variant`].
 pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
+    open_variant(id, None, weights)
+}
+
+/// Opens a system, or one of its variants, with its weight files, as published or as `sonolens models add` stored
+/// them. The files of a system that needs several are told apart by their keys, so their order does not matter.
+///
+/// # Errors
+/// An id that is not in the registry, a variant that the system does not have, a system that does not run here, files
+/// too few or too many, and files that do not hold what the system needs (the first wrong keys are named).
+pub fn open_variant(id: &str, variant: Option<&str>, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
+    check_variant(system, variant)?;
     match system.status {
         Status::NeedsFiles(needed) if system.id == "onnx" => open_described(system, needed, weights),
         Status::NeedsFiles(needed) if system.id == "precomputed" => match weights {
@@ -92,29 +102,52 @@ pub fn open(id: &str, weights: &[PathBuf]) -> Result<Box<dyn Localizer>> {
         Status::NeedsFiles(needed) if weights.is_empty() => {
             Err(LocalizerError::WeightFiles { id: system.id, needed, given: 0 })
         }
-        Status::NeedsFiles(_) => build(id, &read_together(system, weights)?).map_err(|error| match error {
-            LocalizerError::WrongWeights { message } => LocalizerError::Weights { paths: weights.to_vec(), message },
-            other => other,
-        }),
+        Status::NeedsFiles(_) => {
+            build_variant(id, variant, &read_together(system, weights)?).map_err(|error| match error {
+                LocalizerError::WrongWeights { message } => {
+                    LocalizerError::Weights { paths: weights.to_vec(), message }
+                }
+                other => other,
+            })
+        }
         Status::NoPublicCode | Status::NotYet | Status::NotBuilt(_) => {
             Err(LocalizerError::NotAvailable { name: system.name, reason: system.status.text() })
         }
     }
 }
 
-/// Builds a system of weights that were read already; those of several files together in one dict.
+/// Builds a system in its usual form; see [`build_variant`].
 ///
 /// # Errors
-/// As [`open`].
+/// As [`build_variant`].
 pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
+    build_variant(id, None, weights)
+}
+
+/// Builds a system, or one of its variants, of weights that were read already; those of several files together in one
+/// dict.
+///
+/// # Errors
+/// As [`open_variant`].
+pub fn build_variant(id: &str, variant: Option<&str>, weights: &StateDict) -> Result<Box<dyn Localizer>> {
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
+    check_variant(system, variant)?;
     Ok(match system.id {
         "lvs" => Box::new(Lvs::new(system, weights)?),
         "ssl-tie" => Box::new(SslTie::new(system, weights)?),
-        "hardpos" | "alignment" | "alignment-ogl" => Box::new(Alignment::new(system, weights)?),
+        "hardpos" | "alignment" | "alignment-ogl" => match variant {
+            Some(ANTIALIASED) => Box::new(Alignment::antialiased(system, weights)?),
+            _ => Box::new(Alignment::new(system, weights)?),
+        },
         "ez-vsl" | "ez-vsl-ogl" | "fnac" => Box::new(EzVsl::new(system, weights)?),
-        "slavc" | "slavc-ogl" => Box::new(Slavc::new(system, weights, Branch::Online)?),
-        "rcgrad" => Box::new(RcGrad::new(system, weights, BatchNorm::PerCall)?),
+        "slavc" | "slavc-ogl" => {
+            let branch = if variant == Some(MOMENTUM) { Branch::Momentum } else { Branch::Online };
+            Box::new(Slavc::new(system, weights, branch)?)
+        }
+        "rcgrad" => {
+            let norm = if variant == Some(RUNNING_STATISTICS) { BatchNorm::Folded } else { BatchNorm::PerCall };
+            Box::new(RcGrad::new(system, weights, norm)?)
+        }
         "clip-audio" => Box::new(ClipTransformer::asked_by_sound(system, weights)?),
         "clip-text" => Box::new(ClipTransformer::asked_by_text(system, weights)?),
         "avol" => Box::new(Avol::new(system, weights)?),
@@ -130,32 +163,23 @@ pub fn build(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
     })
 }
 
-/// The variants of a system that differ by a choice in the authors' code rather than by their weights.
-pub mod variants {
-    use super::*;
+/// HearTheFlow, to be shown a picture of the motion instead of a next frame.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_hear_the_flow(weights: &StateDict) -> Result<HearTheFlow> {
+    let id = "hear-the-flow";
+    HearTheFlow::new(find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?, weights)
+}
 
-    /// SLAVC by its momentum branch (`--use_mom_eval`).
-    pub fn slavc_momentum(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
-        Ok(Box::new(Slavc::new(known(id)?, weights, Branch::Momentum)?))
-    }
-
-    /// Cross-modal alignment under torchvision from 0.17 on, which antialiases the picture.
-    pub fn alignment_antialiased(id: &str, weights: &StateDict) -> Result<Box<dyn Localizer>> {
-        Ok(Box::new(Alignment::antialiased(known(id)?, weights)?))
-    }
-
-    /// RCGrad with the audio encoder in evaluation mode, unlike the authors' code.
-    pub fn rcgrad_evaluating(weights: &StateDict) -> Result<Box<dyn Localizer>> {
-        Ok(Box::new(RcGrad::new(known("rcgrad")?, weights, BatchNorm::Folded)?))
-    }
-
-    /// HearTheFlow, to be shown a picture of the motion instead of a next frame.
-    pub fn hear_the_flow(weights: &StateDict) -> Result<HearTheFlow> {
-        HearTheFlow::new(known("hear-the-flow")?, weights)
-    }
-
-    fn known(id: &str) -> Result<&'static System> {
-        find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })
+fn check_variant(system: &'static System, variant: Option<&str>) -> Result<()> {
+    match variant {
+        Some(variant) if variants::find(system.id, variant).is_none() => Err(LocalizerError::UnknownVariant {
+            id: system.id,
+            variant: variant.to_owned(),
+            known: variants::variants(system.id).iter().map(|known| known.id).collect(),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -423,5 +447,9 @@ mod tests {
         assert!(reason("nonsense", 0).contains("models list"));
         assert!(reason("lcbm", 1).contains("no public code"));
         assert!(reason("centre-box", 1).contains("no files"));
+        for (id, part) in [("lvs", "no variants"), ("slavc", "there are: momentum")] {
+            let refused = open_variant(id, Some("sideways"), &[]).err().unwrap().to_string();
+            assert!(refused.contains("'sideways'") && refused.contains(part), "{refused}");
+        }
     }
 }

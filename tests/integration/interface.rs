@@ -7,6 +7,9 @@ use egui_kittest::{Harness, SnapshotResults};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, ThemeChoice};
+use sonolens::localizers::store::{self, Shelf};
+
+use crate::support::small_models::{small_clip, small_rcgrad, write_weights};
 
 use crate::support::tones::write_wav;
 
@@ -22,7 +25,11 @@ const BOX: [f64; 4] = [33.1 / 224.0, 33.1 / 224.0, 191.1 / 224.0, 191.1 / 224.0]
 
 impl Window {
     fn open(size: [f32; 2], theme: ThemeChoice) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::in_folder(tempfile::tempdir().unwrap(), size, theme)
+    }
+
+    /// The window with the stored models of `models` in the folder.
+    fn in_folder(folder: tempfile::TempDir, size: [f32; 2], theme: ThemeChoice) -> Self {
         let picture = folder.path().join("bell.png");
         let shade = |x: u32, y: u32| Rgb([(x * 2) as u8, (y * 3) as u8, 90]);
         RgbImage::from_fn(96, 64, shade).save(&picture).unwrap();
@@ -42,6 +49,7 @@ impl Window {
             models: vec!["centre-box".into(), "quadrants".into()],
             ipc: None,
             settings_path: Some(settings_path),
+            model_shelf: Some(Shelf::at(folder.path().join("models"))),
         };
         let harness = Harness::builder()
             .with_size(size)
@@ -76,6 +84,17 @@ impl Window {
             assert!(started.elapsed() < Duration::from_secs(120), "never: {what}\n{state:#}");
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Opens the palette, types, and takes what it finds first.
+    fn palette(&mut self, words: &str) {
+        self.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
+        self.harness.step();
+        self.harness.step();
+        self.harness.event(egui::Event::Text(words.into()));
+        self.harness.step();
+        self.harness.key_press(egui::Key::Enter);
+        self.harness.step();
     }
 
     fn send(&mut self, command: Command) {
@@ -120,6 +139,72 @@ fn models_and_sounds_are_operated_by_name() {
 }
 
 #[test]
+fn a_variant_is_chosen_at_the_models_chip() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let weights = write_weights(window.folder.path(), "rc_grad", small_rcgrad());
+    window.send(Command::AddModel(format!("rcgrad={}", weights.display())));
+    window.wait("the model is loaded", |state| state["models"][2]["loaded"] == true);
+    assert_eq!(window.state()["models"][2]["name"], "RCGrad");
+    window.harness.get_by_label("RCGrad, model 3").click_secondary();
+    window.harness.step();
+    window.harness.step();
+    window.harness.get_by_label("RCGrad: running statistics").click();
+    window.wait("its variant is loaded", |state| {
+        let model = &state["models"][2];
+        model["variant"] == "running-statistics" && model["loaded"] == true
+    });
+    window.harness.get_by_label("RCGrad (running statistics), model 3");
+    window.palette("rcgrad usual form");
+    window.wait("its usual form is loaded", |state| {
+        state["models"][2]["variant"].is_null() && state["models"][2]["loaded"] == true
+    });
+    window.send(Command::AddModel(format!("rcgrad:sideways={}", weights.display())));
+    window.wait("an unknown variant is refused", |state| {
+        state["models"][3]["failure"].as_str().is_some_and(|failure| failure.contains("running-statistics"))
+    });
+}
+
+#[test]
+fn a_model_that_reads_is_asked_with_words() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    assert!(window.harness.query_by_label("Text prompt").is_none(), "no model reads");
+    let weights = write_weights(window.folder.path(), "clip", small_clip(32));
+    window.send(Command::AddModel(format!("clip-text={}", weights.display())));
+    window.wait("the model is loaded", |state| state["models"][2]["loaded"] == true);
+    window.harness.step();
+    window.harness.get_by_label("CLIPTextTran, needs a text prompt");
+    window.harness.get_by_label("Text prompt").focus();
+    window.harness.step();
+    window.harness.event(egui::Event::Text("a bell".into()));
+    window.wait("it answers", |state| state["text"] == "a bell" && !state["models"][2]["readout"].is_null());
+    let confidence = |window: &Window| window.state()["models"][2]["readout"]["confidence"].as_f64().unwrap();
+    let of_bell = confidence(&window);
+    window.palette("text a drum on fire");
+    window.wait("it is asked anew", |state| {
+        let readout = &state["models"][2]["readout"];
+        state["text"] == "a drum on fire" && readout["confidence"].as_f64().is_some_and(|value| value != of_bell)
+    });
+    window.send(Command::SetText(String::new()));
+    window.wait("nothing is asked", |state| state["models"][2]["readout"].is_null());
+}
+
+#[test]
+fn a_stored_model_is_in_the_menu() {
+    let folder = tempfile::tempdir().unwrap();
+    let weights = write_weights(folder.path(), "rc_grad", small_rcgrad());
+    let addition = store::examine(&[weights], None).unwrap();
+    store::add(&addition, &Shelf::at(folder.path().join("models")), Some("my-rcgrad")).unwrap();
+    let mut window = Window::in_folder(folder, [1200.0, 760.0], ThemeChoice::Dark);
+    window.harness.get_by_label("Load a model").click();
+    window.harness.step();
+    window.harness.step();
+    window.harness.get_by_label_contains("my-rcgrad").click();
+    window.wait("it is loaded", |state| state["models"][2]["loaded"] == true);
+    assert_eq!(window.state()["models"][2]["name"], "my-rcgrad");
+    assert_eq!(window.state()["models"][2]["id"], "rcgrad");
+}
+
+#[test]
 fn keys_and_palette_send_commands() {
     let mut window = Window::open([1200.0, 760.0], ThemeChoice::Light);
     window.harness.key_press(egui::Key::V);
@@ -127,12 +212,7 @@ fn keys_and_palette_send_commands() {
     window.harness.key_press(egui::Key::Num1);
     window.wait("the first model is hidden", |state| state["models"][0]["visible"] == false);
 
-    window.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::K);
-    window.harness.step();
-    window.harness.step();
-    window.harness.event(egui::Event::Text("view wipe".into()));
-    window.harness.step();
-    window.harness.key_press(egui::Key::Enter);
+    window.palette("view wipe");
     window.wait("the palette chose", |state| state["view"] == "wipe");
     window.harness.step();
     assert!(window.harness.query_by_label("Find a command").is_none(), "the palette is closed");

@@ -126,6 +126,7 @@ fn the_window_shows_maps_that_are_written_anew() {
         models: vec![format!("precomputed={}", predictions.display())],
         ipc: None,
         settings_path: Some(settings),
+        model_shelf: None,
     };
     let mut window = Harness::builder().wgpu().build_eframe(|creation| App::new(creation, options).unwrap());
     let mut wait = |what: &str, holds: &dyn Fn(&serde_json::Value) -> bool| {

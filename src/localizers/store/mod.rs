@@ -20,7 +20,7 @@ pub use described::{DESCRIBED, add_described};
 pub use error::StoreError;
 pub use layout::{Comparison, Layout, Shapes, find as find_layout, layouts};
 pub use needs::{Needs, Origin, needs, origin};
-pub use open::{open_spec, resolve_spec, spec_parts};
+pub use open::{open_spec, resolve_spec, spec_parts, spec_variant, spec_with_variant};
 pub use recognize::{Recognition, recognize, shapes_of};
 pub use shelf::{Shelf, StoredModel};
 

@@ -6,6 +6,7 @@ pub mod golden;
 pub mod program;
 pub mod scene;
 pub mod screen;
+pub mod small_models;
 pub mod sound_server;
 pub mod tones;
 

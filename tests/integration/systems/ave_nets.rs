@@ -75,7 +75,7 @@ fn alignment_with_and_without_antialiasing_and_objects() {
     for (name, resizing) in [("noaa", Resizing::TensorBicubic), ("aa", Resizing::TensorBicubicAntialiased)] {
         let [plain, guided] = ["alignment", "alignment-ogl"].map(|id| match resizing {
             Resizing::TensorBicubic => registry::build(id, &WEIGHTS).unwrap(),
-            _ => registry::variants::alignment_antialiased(id, &WEIGHTS).unwrap(),
+            _ => registry::build_variant(id, Some("antialiased"), &WEIGHTS).unwrap(),
         });
         for case_name in ["a", "b", "c"] {
             let key = |part: &str| format!("{case_name}.{name}.{part}");

@@ -82,7 +82,7 @@ fn optical_flow_is_opencvs() {
 fn hear_the_flow_attends_to_what_moves() {
     let golden = Golden::open("extra_heartheflow.npz");
     let weights = weights_of(&["heartheflow"]);
-    let localizer = registry::variants::hear_the_flow(&weights).unwrap();
+    let localizer = registry::build_hear_the_flow(&weights).unwrap();
     let picture = image(101, 320, 240);
     // The golden motion: single channels of two other pictures, a sixteenth of their values.
     let (right, down) = (image(171, 320, 240), image(172, 320, 240));

@@ -11,7 +11,7 @@ fn from_inputs_to_final_map() {
     let golden = Golden::open("rcgrad.npz");
     let weights = weights_of(&["rcgrad"]);
     let as_published = registry::build("rcgrad", &weights).unwrap();
-    let evaluating = registry::variants::rcgrad_evaluating(&weights).unwrap();
+    let evaluating = registry::build_variant("rcgrad", Some("running-statistics"), &weights).unwrap();
     for name in ["a", "c", "w"] {
         let key = |part: &str| format!("{name}.{part}");
         let (picture, sound) = case(if name == "w" { "a" } else { name });

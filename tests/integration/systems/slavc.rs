@@ -11,8 +11,8 @@ fn both_branches_with_and_without_objects() {
     let weights = weights_of(&["slavc", "resnet18_imagenet"]);
     let plain = registry::build("slavc", &weights).unwrap();
     let guided = registry::build("slavc-ogl", &weights).unwrap();
-    let momentum = registry::variants::slavc_momentum("slavc", &weights).unwrap();
-    let guided_momentum = registry::variants::slavc_momentum("slavc-ogl", &weights).unwrap();
+    let momentum = registry::build_variant("slavc", Some("momentum"), &weights).unwrap();
+    let guided_momentum = registry::build_variant("slavc-ogl", Some("momentum"), &weights).unwrap();
     for name in ["a", "b"] {
         let key = |part: &str| format!("{name}.{part}");
         let (picture, sound) = case(name);
