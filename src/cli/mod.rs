@@ -12,6 +12,7 @@ pub mod models;
 pub mod probe;
 pub mod probe_dataset;
 pub mod runs;
+pub mod soundstage;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -66,6 +67,8 @@ enum Command {
     /// Work on annotation files
     #[command(subcommand)]
     Annotations(AnnotationsCommand),
+    /// Make synthetic clips with exact ground truth, split and with negatives
+    Soundstage(soundstage::SoundstageArguments),
     /// Look for what the program needs: adapter, audio device, FFmpeg, models
     Doctor(JsonArguments),
 }
@@ -212,6 +215,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             let options = annotations::ConvertOptions { format: to, media, frame_size: None, frame_rate, json };
             annotations::convert(&input, &output, &options, &mut out).map(done).map_err(Into::into)
         }
+        Some(Command::Soundstage(arguments)) => soundstage::run(&arguments, &mut out).map(done).map_err(Into::into),
         Some(Command::Doctor(JsonArguments { json })) => doctor::run(json, &mut out).map(done).map_err(Into::into),
     };
     match outcome {

@@ -131,6 +131,9 @@ pub struct Annotation {
     pub visible: bool,
     #[serde(default)]
     pub occluded: bool,
+    /// How much of the thing is seen, 0 to 1, where the source says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visibility: Option<f64>,
     /// Computed by the annotation program between two drawn keys.
     #[serde(default)]
     pub interpolated: bool,
@@ -156,6 +159,7 @@ impl Annotation {
             sounding: None,
             visible: true,
             occluded: false,
+            visibility: None,
             interpolated: false,
             quirks: Vec::new(),
         };

@@ -47,6 +47,8 @@ pub enum Ink {
 
 /// Nobody: backdrops, props, shadows.
 pub const NOBODY: u8 = 0;
+/// Whatever hides things without being one.
+pub const CLUTTER: u8 = 255;
 
 /// A picture in the making.
 #[derive(Clone, Debug)]
@@ -244,13 +246,14 @@ impl Canvas {
         }
     }
 
-    /// Marks pixels as the owner's: any that it touches where nobody was, others where it covers half of them.
+    /// Marks pixels as the owner's: any that it touches where no thing was, others where it covers half of them.
     fn own(&mut self, range: std::ops::Range<usize>, cover: &[f32]) {
         /// A smaller share of a pixel does not change its eight bits.
         const TOUCHED: f32 = 1.0 / 256.0;
         let mut new = 0;
         for (own, cover) in self.who[range].iter_mut().zip(cover) {
-            if *own != self.owner && (*cover >= 0.5 || (*own == NOBODY && *cover >= TOUCHED)) {
+            let free = matches!(*own, NOBODY | CLUTTER) && self.owner != CLUTTER;
+            if *own != self.owner && (*cover >= 0.5 || free && *cover >= TOUCHED) {
                 *own = self.owner;
                 new += 1;
             }
@@ -307,16 +310,26 @@ impl Canvas {
         /// Bayer's 4×4 thresholds.
         const PATTERN: [[f32; 4]; 4] =
             [[0.5, 8.5, 2.5, 10.5], [12.5, 4.5, 14.5, 6.5], [3.5, 11.5, 1.5, 9.5], [15.5, 7.5, 13.5, 5.5]];
+        /// Added to a number from 0 to 255, this leaves it, rounded, in the lowest bits.
+        const TO_BYTE: f32 = 8_388_608.0;
         let mut rgb = vec![0; self.width * self.height * 3];
+        let mut bytes = [0, 1, 2].map(|_| vec![0; self.width]);
         for (y, line) in rgb.chunks_exact_mut(self.width.max(1) * 3).enumerate() {
-            let thresholds = PATTERN[y % 4].map(|level| level / 16.0);
+            // Rounding takes half a step off the threshold.
+            let thresholds = PATTERN[y % 4].map(|level| level / 16.0 - 0.5);
             let row = y * self.width..(y + 1) * self.width;
-            let [red, green, blue] = [0, 1, 2].map(|channel| &self.planes[channel][row.clone()]);
+            for (plane, bytes) in self.planes.iter().zip(&mut bytes) {
+                let levels = plane[row.clone()].chunks(4).zip(bytes.chunks_mut(4));
+                for (levels, bytes) in levels {
+                    for ((level, threshold), byte) in levels.iter().zip(thresholds).zip(bytes) {
+                        *byte = ((level * 255.0 + threshold).clamp(0.0, 255.0) + TO_BYTE).to_bits() as u8;
+                    }
+                }
+            }
+            let [red, green, blue] = &bytes;
             let pixels = line.as_chunks_mut::<3>().0.iter_mut().zip(red.iter().zip(green.iter().zip(blue)));
-            for (x, (pixel, (red, (green, blue)))) in pixels.enumerate() {
-                let threshold = thresholds[x % 4];
-                // The cast saturates: 0 to 255.
-                *pixel = [red, green, blue].map(|level| (level * 255.0 + threshold) as u8);
+            for (pixel, (red, (green, blue))) in pixels {
+                *pixel = [*red, *green, *blue];
             }
         }
         Picture { size: Size::new(self.width as u32, self.height as u32), rgb }

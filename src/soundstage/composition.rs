@@ -89,6 +89,10 @@ pub fn compose(request: ClipRequest, dice: Dice) -> ClipPlan {
     } else {
         let heard = if request.kind == SceneKind::Quadrants && program == Program::Together { 2 } else { things.len() };
         schedule(&mut things, program, heard, request.lasts_secs, &mut times);
+        if request.kind != SceneKind::Quadrants {
+            let heard = things.iter_mut().filter(|thing| thing.kind.is_vehicle() && !thing.notes.is_empty());
+            heard.for_each(|thing| drive_past(thing, aspect));
+        }
     }
     if program == Program::OffScreen {
         things.push(outside(&request, scenery, aspect, &dice, &mut times));
@@ -101,7 +105,7 @@ pub fn compose(request: ClipRequest, dice: Dice) -> ClipPlan {
         thing.look.light = light * thing.place.facing;
     }
     let camera = camera(request.kind, &mut dice.part(part::CAMERA));
-    ClipPlan { request, program, scenery, things, camera, dice }
+    ClipPlan { request, program, scenery, things, camera, light, dice }
 }
 
 fn drawn_program(kind: SceneKind, dice: &mut Dice) -> Program {
@@ -164,7 +168,7 @@ fn ensemble(
     aspect: f32,
 ) -> Vec<ThingKind> {
     let least = if matches!(program, Program::InTurn | Program::Together) { 2 } else { 1 };
-    let most = if aspect < 1.1 { 4 } else { 5 };
+    let most = if aspect < 1.2 { 3 } else { 5 };
     let count = least + dice.below(most + 1 - least);
     let mut kinds = vec![first_kind(request, scenery, dice)];
     while kinds.len() < count {
@@ -210,7 +214,7 @@ fn facing(kind: ThingKind, dice: &mut Dice) -> f32 {
 /// One thing, large and near the middle.
 fn alone(kind: ThingKind, aspect: f32, dice: &mut Dice) -> Place {
     let ground = dice.within(0.88, 0.95);
-    let room = (ground - 0.06) / (1.0 + kind.lifted());
+    let room = (ground - 0.06) / kind.whole_height();
     let wide = 0.94 * aspect / (2.0 * kind.half_width());
     let height = (dice.within(0.72, 1.0) * room).min(wide * dice.within(0.75, 0.95))
         * if kind == ThingKind::Dog { 0.92 } else { 1.0 };
@@ -225,7 +229,7 @@ fn side_by_side(kinds: &[ThingKind], aspect: f32, dice: &mut Dice) -> Vec<Place>
     dice.shuffle(&mut order);
     let usual: f32 = kinds.iter().map(|kind| 2.0 * kind.half_width_with_prop() * kind.usual_height()).sum();
     // As large as they may be beside each other with some air between.
-    let scale = (0.90 * aspect / usual).min(0.62 + 0.2 / kinds.len() as f32) * dice.within(0.82, 1.0);
+    let scale = (1.15 * aspect / usual).min(0.62 + 0.2 / kinds.len() as f32) * dice.within(0.82, 1.0);
     let gap = (aspect - usual * scale) / (kinds.len() + 1) as f32;
     let mut places = vec![None; kinds.len()];
     let mut left = 0.0;
@@ -234,7 +238,7 @@ fn side_by_side(kinds: &[ThingKind], aspect: f32, dice: &mut Dice) -> Vec<Place>
         let near = if rank % 2 == 0 { dice.within(0.0, 0.45) } else { dice.within(0.55, 1.0) };
         let ground = between(0.80, 0.95, near);
         let height = scale * kind.usual_height() * between(0.9, 1.06, near);
-        let height = height.min((ground - 0.05) / (1.0 + kind.lifted()));
+        let height = height.min((ground - 0.05) / kind.whole_height());
         let half = kind.half_width_with_prop() * scale * kind.usual_height();
         let x = left + gap + half + gap * dice.within(-0.35, 0.35);
         left += gap + 2.0 * half;
@@ -249,7 +253,7 @@ fn in_quarters(kinds: &[ThingKind], aspect: f32, dice: &mut Dice) -> Vec<Place> 
     dice.shuffle(&mut quarters);
     let place = |kind: ThingKind, (x, top): (f32, f32), dice: &mut Dice| {
         let ground = top + dice.within(0.43, 0.455);
-        let high = 0.385 / (1.0 + kind.lifted());
+        let high = 0.40 / kind.whole_height();
         let wide = 0.42 * aspect / (2.0 * kind.half_width_with_prop());
         let height = high.min(wide) * dice.within(0.84, 1.0);
         Place { x: (x + dice.within(-0.02, 0.02)) * aspect, ground, height, facing: facing(kind, dice), speed: 0.0 }
@@ -295,6 +299,20 @@ fn perform_with_middle(thing: &mut Thing, spans: &[Range<f64>], lasts_secs: f64,
             break;
         }
     }
+}
+
+/// A vehicle that is heard moves from one side to the other, and is at its place in the middle of its sound.
+fn drive_past(thing: &mut Thing, aspect: f32) {
+    let Some(span) = thing.sounding.first().cloned() else { return };
+    thing.notes.retain(|note| note.at_secs < span.end);
+    thing.sounding.truncate(1);
+    let place = &mut thing.place;
+    let half = thing.kind.half_width() * place.height;
+    let middle = 0.5 * (span.start + span.end);
+    // From just inside to just inside.
+    place.speed = place.facing * (aspect + 0.6 * half) / (span.end - span.start) as f32;
+    place.x = 0.5 * (place.x + 0.5 * aspect) - place.speed * middle as f32;
+    thing.passage = Some(Passage { nearest_secs: middle, speed: f64::from(place.speed), distance: 1.0 });
 }
 
 /// Something that is heard from the left or the right of the picture.

@@ -1,7 +1,7 @@
 //! Pictures of a clip, and what is true of them.
 
 use super::backdrop;
-use super::canvas::{Canvas, NOBODY};
+use super::canvas::{CLUTTER, Canvas, NOBODY};
 use super::pen::{Pen, Stance};
 use super::plan::{ClipPlan, Thing};
 use super::things::{self, Motion, ThingKind};
@@ -70,19 +70,20 @@ impl ClipPlan {
         for (number, thing) in self.things.iter().enumerate().filter(|(_, thing)| !thing.off_screen) {
             let motion = Motion { secs, notes: &thing.notes };
             let own = thing_stance(thing, &stance, secs);
-            let mut pen = Pen::new(canvas, own);
-            backdrop::draw_shadow(&mut pen, thing);
-            things::draw_prop(thing.kind, &mut pen, &thing.look, thing.kind.lifted());
-            if !shown(number) {
-                continue;
-            }
-            canvas.set_owner(owner(number));
-            let rolled =
-                f64::from(thing.place.facing) * f64::from(thing.place.speed) * secs / f64::from(thing.place.height);
-            things::draw(thing.kind, &mut Pen::new(canvas, own), &thing.look, &motion, rolled);
+            backdrop::draw_shadow(&mut Pen::new(canvas, own), thing);
+            canvas.set_owner(CLUTTER);
+            things::draw_prop(thing.kind, &mut Pen::new(canvas, own), &thing.look, thing.kind.lifted());
             canvas.set_owner(NOBODY);
+            if shown(number) {
+                canvas.set_owner(owner(number));
+                let rolled =
+                    f64::from(thing.place.facing) * f64::from(thing.place.speed) * secs / f64::from(thing.place.height);
+                things::draw(thing.kind, &mut Pen::new(canvas, own), &thing.look, &motion, rolled);
+                canvas.set_owner(NOBODY);
+            }
             things::draw_air(thing.kind, &mut Pen::new(canvas, own), &thing.look, &motion);
         }
+        backdrop::paint_foreground(canvas, stance, self);
     }
 
     fn read_truth(&self, canvas: &Canvas, secs: f64) -> Vec<ThingTruth> {
@@ -134,7 +135,7 @@ impl Painter<'_> {
         (self.canvas.to_picture(), self.plan.read_truth(&self.canvas, secs))
     }
 
-    /// The picture with only those things (by number) that `shown` picks; props and shadows stay.
+    /// The picture with only those things (by number) that `shown` picks; props, shadows, steam and light stay.
     pub fn picture_of(&mut self, secs: f64, shown: &dyn Fn(usize) -> bool) -> Picture {
         self.paint(secs, shown);
         self.canvas.to_picture()

@@ -214,6 +214,8 @@ pub struct ClipPlan {
     /// From the farthest to the nearest. Things outside the picture are among them.
     pub things: Vec<Thing>,
     pub(super) camera: Camera,
+    /// The side that the light comes from: −1 left, 1 right.
+    pub(super) light: f32,
     pub(super) dice: Dice,
 }
 

@@ -129,11 +129,9 @@ impl ClipPlan {
     /// Gains of left and right, of equal power, for where a thing is.
     fn pan(&self, thing: &Thing, secs: f64) -> [f32; 2] {
         let aspect = self.size().aspect();
-        let place = (thing.place.x_at(secs) / aspect).clamp(-0.25, 1.25);
-        let turns = 0.25 * (0.08 + 0.84 * ((place + 0.25) / 1.5).clamp(0.0, 1.0));
-        // Inside the picture the whole width is used; outside, hardly more is left.
-        let inside = 0.25 * (0.06 + 0.88 * place.clamp(0.0, 1.0));
-        let turns = if (0.0..=1.0).contains(&place) { inside } else { turns.clamp(0.25 * 0.04, 0.25 * 0.96) };
+        // What is outside is heard from the edge.
+        let place = (thing.place.x_at(secs) / aspect).clamp(0.0, 1.0);
+        let turns = 0.25 * (0.06 + 0.88 * place);
         [cosine(turns) * std::f32::consts::SQRT_2, sine(turns) * std::f32::consts::SQRT_2]
     }
 

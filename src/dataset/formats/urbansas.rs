@@ -61,6 +61,7 @@ pub fn read_video(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError
         annotation.track = Some(cell(path, *line, row, track, "track_id")?.to_owned());
         annotation.span = Span::Interval { start: time_secs, end: time_secs + STEP_SECS };
         annotation.occluded = visibility < 1.0;
+        annotation.visibility = Some(visibility);
         boxes.push(annotation);
     }
     let items = clips.entries.into_iter().map(|(name, boxes)| item_of(name, ClipAnnotations::of_boxes(boxes)));

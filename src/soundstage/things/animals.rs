@@ -70,6 +70,11 @@ pub fn draw_bird(pen: &mut Pen, look: &Look, motion: &Motion) {
             &breast,
             Paint::Along((0.3, -0.6), lighter(look.second, 0.15), (0.05, -0.15), lighter(look.second, -0.22)),
         );
+        if look.variant.is_multiple_of(2) {
+            for (x, y) in [(0.16, -0.42), (0.22, -0.35), (0.13, -0.32), (0.2, -0.47), (0.17, -0.25), (0.25, -0.43)] {
+                pen.ellipse((x, y), (0.013, 0.018), lighter(look.dark, 0.1));
+            }
+        }
         // The head tips back to sing.
         let head = pen.stance.turned_about((0.13, -0.66), -0.035 * singing - 0.02 * open);
         pen.at_stance(head, |pen| {
@@ -176,6 +181,14 @@ pub fn draw_dog(pen: &mut Pen, look: &Look, motion: &Motion) {
         let bib =
             Path::smooth(&[(0.12, -0.56), (0.205 + 0.02 * chest, -0.45), (0.16, -0.25), (0.09, -0.2), (0.05, -0.4)]);
         pen.path(&bib, Paint::Along((0.1, -0.55), lighter(look.second, 0.2), (0.1, -0.2), lighter(look.second, -0.15)));
+        if look.variant.is_multiple_of(3) {
+            // A patched coat.
+            for (at, radii) in
+                [((-0.2, -0.36), (0.075, 0.06)), ((-0.05, -0.28), (0.06, 0.05)), ((-0.27, -0.2), (0.045, 0.055))]
+            {
+                pen.faint(0.85, |pen| pen.ellipse(at, radii, lighter(look.second, 0.1)));
+            }
+        }
         // Haunch and legs.
         pen.ellipse(
             (-0.17, -0.16),
@@ -238,6 +251,9 @@ pub fn draw_dog(pen: &mut Pen, look: &Look, motion: &Motion) {
                 &muzzle,
                 Paint::Along((0.2, -0.8), lighter(look.second, 0.2), (0.25, -0.67), lighter(look.second, -0.12)),
             );
+            if look.variant.is_multiple_of(3) {
+                pen.ellipse((0.12, -0.83), (0.06, 0.068), lighter(look.second, 0.1));
+            }
             pen.ellipse((long - 0.005, -0.78), (0.038, 0.03), INK);
             pen.ellipse((long + 0.004, -0.79), (0.01, 0.006), rgb(0x8a8794));
             pen.circle((0.125, -0.825), 0.026, INK);

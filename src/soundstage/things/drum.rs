@@ -41,6 +41,18 @@ pub fn draw(pen: &mut Pen, look: &Look, motion: &Motion) {
             lighter(look.second, -0.35),
         ),
     );
+    if look.variant.is_multiple_of(2) {
+        // Lozenges on the shell.
+        for lozenge in -2..=2i32 {
+            let across = lozenge as f32 / 2.75;
+            let (x, narrow) = (across * half, (1.0 - across * across).sqrt());
+            let y = -0.435 + flat * narrow;
+            pen.polygon(
+                &[(x, y - 0.17), (x + 0.07 * narrow, y), (x, y + 0.17), (x - 0.07 * narrow, y)],
+                look.lit(lighter(look.second, 0.15), half),
+            );
+        }
+    }
     for rod in 0..7 {
         let across = (rod as f32 - 3.0) / 3.4;
         let sag = flat * (1.0 - across * across).max(0.0).sqrt();

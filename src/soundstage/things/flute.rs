@@ -43,7 +43,8 @@ pub fn draw(pen: &mut Pen, look: &Look, motion: &Motion) {
         let pressing = motion.last().map_or(0.0, |(_, _, since)| smooth_step(0.0, 0.04, since)) * playing;
         for key in 0..9u32 {
             let x = -0.38 + 0.108 * key as f32;
-            let down = if tune > 0 && (tune * 2_654_435_761) >> (key + 8) & 1 == 1 { pressing } else { 0.0 };
+            let down =
+                if tune > 0 && (tune.wrapping_mul(2_654_435_761) >> (key + 8)) & 1 == 1 { pressing } else { 0.0 };
             let y = -wide * 0.95 - 0.028 * (1.0 - down);
             pen.line(&[(x, y + 0.01), (x, rod)], 0.012, lighter(look.main, -0.4));
             pen.ellipse((x, y), (0.044, 0.021), lighter(look.main, -0.5));

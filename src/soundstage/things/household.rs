@@ -240,6 +240,38 @@ pub fn draw_kettle(pen: &mut Pen, look: &Look, motion: &Motion) {
                 lighter(look.main, -0.4),
             ),
         );
+        match look.variant % 3 {
+            0 => {
+                // Dots around the belly.
+                for dot in 0..5 {
+                    let across = (dot as f32 - 2.0) / 2.4;
+                    let narrow = (1.0 - across * across).sqrt();
+                    pen.ellipse(
+                        (across * half * 0.98, -0.27 + 0.03 * narrow),
+                        (0.036 * narrow, 0.036),
+                        lighter(look.second, 0.1),
+                    );
+                    if dot < 4 {
+                        let across = (dot as f32 - 1.5) / 2.4;
+                        let narrow = (1.0 - across * across).sqrt();
+                        pen.ellipse(
+                            (across * half, -0.15 + 0.03 * narrow),
+                            (0.036 * narrow, 0.036),
+                            lighter(look.second, 0.1),
+                        );
+                    }
+                }
+            }
+            1 => {
+                let (wide, y) = (half * 1.045, -0.235);
+                let band = Path::from((-wide, y))
+                    .curve((0.0, y + 0.09), (wide, y))
+                    .line((half * 1.06, y + 0.07))
+                    .curve((0.0, y + 0.16), (-half * 1.06, y + 0.07));
+                pen.faint(0.85, |pen| pen.path(&band, look.lit(look.second, half)));
+            }
+            _ => {}
+        }
         pen.rounded(-half * 0.86, -0.035, half * 0.86, 0.0, 0.015, lighter(look.metal, -0.35));
         let gleam = Path::from((look.light * half * 0.55, top + 0.12))
             .curve((look.light * half * 0.95, -0.3), (look.light * half * 0.75, -0.09))

@@ -120,6 +120,16 @@ impl ThingKind {
         }
     }
 
+    /// How far its prop reaches above its top, in heights.
+    pub(super) fn overtopped(self) -> f32 {
+        if self == Self::Bell { 0.16 } else { 0.0 }
+    }
+
+    /// From the ground to the top of it and of its prop, in heights.
+    pub(super) fn whole_height(self) -> f32 {
+        1.0 + self.lifted() + self.overtopped()
+    }
+
     /// How tall it is to look next to the others.
     pub(super) fn usual_height(self) -> f32 {
         match self {
@@ -198,7 +208,7 @@ impl Look {
             ThingKind::Violin => [0xb5542a, 0x9c3f24, 0xc97a36, 0x8a4a2c, 0xa85f2f, 0xd08b45],
             ThingKind::Flute => [0xb9c4cf, 0xd9c48c, 0xc9ced6, 0xcaa66a, 0xaab8c4, 0xd6d8dc],
             ThingKind::Drum => [0xd1495b, 0x2f7f93, 0xe8963e, 0x5b6bb0, 0x3f8f6b, 0x8c4a7d],
-            ThingKind::Bell => [0xe0a63c, 0xd9973a, 0xc9863f, 0xe6b95a, 0xb98a4e, 0xd4a04c],
+            ThingKind::Bell => [0xe0a63c, 0xd9973a, 0xc9863f, 0x7fa896, 0xb98a4e, 0xc3c6cc],
             ThingKind::Bird => [0x3f8fb5, 0xd9574a, 0xf0b440, 0x6fa95c, 0x7a6fb0, 0x8a6b57],
             ThingKind::Dog => [0xc98f5a, 0x8f6244, 0xe0bf8f, 0x6b5a55, 0xb5744a, 0xd9c7ae],
             ThingKind::AlarmClock => [0xe0604f, 0x3f9c96, 0xf0a945, 0x4f74b5, 0x8f6bae, 0x5f9c63],

@@ -81,6 +81,11 @@ pub fn draw_guitar(pen: &mut Pen, look: &Look, motion: &Motion) {
         pen.path(&outline(1.0), look.lit(lighter(look.main, -0.5), 0.25));
         let top = Paint::Around((0.06 * look.light, -0.32), 0.42, lighter(look.main, 0.28), lighter(look.main, -0.18));
         pen.path(&outline(0.94), top);
+        // Grain.
+        for fibre in -4..=4i32 {
+            let x = 0.027 * fibre as f32;
+            pen.faint(0.16, |pen| pen.line(&[(x, -0.51), (1.15 * x, -0.04)], 0.004, lighter(look.main, -0.45)));
+        }
         // The light that the varnish mirrors.
         let gleam = Path::smooth(&[
             (look.light * 0.72 * hip, -0.20),

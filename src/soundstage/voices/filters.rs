@@ -114,6 +114,26 @@ pub fn saw(phase: f32, step: f32) -> f32 {
     value
 }
 
+/// The sum of a tone's harmonics with these levels, the first one first; `phase` in turns.
+#[inline]
+pub fn harmonics(phase: f32, levels: &[f32]) -> f32 {
+    // sin((n + 1)x) = 2 cos(x) sin(nx) − sin((n − 1)x)
+    let twice_cosine = 2.0 * sine_f32(phase + 0.25);
+    let (mut before, mut now, mut sum) = (0.0, sine_f32(phase), 0.0);
+    for level in levels {
+        sum += level * now;
+        (before, now) = (now, twice_cosine * now - before);
+    }
+    sum
+}
+
+/// How far a number is above the whole one below it.
+#[inline]
+pub fn fraction(value: f64) -> f32 {
+    let rest = (value - value as i64 as f64) as f32;
+    if rest < 0.0 { rest + 1.0 } else { rest }
+}
+
 /// A slow wobble around 0 that does not repeat soon.
 pub fn wander(secs: f32, seed: f32) -> f32 {
     0.5 * (sine_f32((0.37 * secs + seed).fract()) + sine_f32((0.83 * secs + 2.3 * seed).fract()))

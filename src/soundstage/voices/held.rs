@@ -1,7 +1,7 @@
 //! What is bowed, blown, called or driven: spectra, formants, frequency modulation and filtered noise.
 
 use super::Score;
-use super::filters::{Band, Low, saw, wander};
+use super::filters::{Band, Low, fraction, harmonics, saw, wander};
 use crate::soundstage::exact::{Noise, faded, lattice, semitones, sine, sine_f32, smooth_step};
 
 /// A sawtooth, as the string sticks to the bow and slips, with vibrato; then the body's resonances.
@@ -41,6 +41,8 @@ pub fn flute(score: &Score, out: &mut [f32]) {
     let mut noise = Noise::of(&mut score.dice.clone());
     let (mut near, mut above) = (Band::new(note.hertz, 5.0, rate), Band::new(2.0 * note.hertz + 900.0, 0.9, rate));
     let levels = [1.0, 0.18 + 0.3 * voice.bright, 0.07 + 0.16 * voice.colors[0], 0.05 * voice.bright, 0.02];
+    let below_limit = (0.45 * rate / note.hertz) as usize;
+    let levels = &levels[..below_limit.clamp(1, levels.len())];
     let breath = 0.25 + 0.45 * voice.colors[1];
     let vibrato_hertz = 4.6 + 1.2 * voice.colors[2];
     let mut phase = 0.0f32;
@@ -53,13 +55,7 @@ pub fn flute(score: &Score, out: &mut [f32]) {
         if phase >= 1.0 {
             phase -= 1.0;
         }
-        let mut value = 0.0;
-        for (number, level) in levels.iter().enumerate() {
-            let harmonic = (number + 1) as f32;
-            if harmonic * note.hertz < 0.45 * rate {
-                value += level * sine_f32(phase * harmonic);
-            }
-        }
+        let mut value = harmonics(phase, levels);
         let hiss = noise.next();
         let puff = breath * (1.0 + 4.0 * faded(secs, 0.1));
         value += puff * (0.7 * near.next(hiss) + 0.10 * above.next(hiss));
@@ -145,7 +141,7 @@ pub fn siren(score: &Score, out: &mut [f32]) {
         let turns = phase_of(kind, voice.tempo, note.hertz, heard);
         let step = ((turns - before) as f32).clamp(1e-5, 0.45);
         before = turns;
-        let phase = (turns - turns.floor()) as f32;
+        let phase = fraction(turns);
         let tone = saw(phase, step) * 0.6 + 0.6 * sine_f32(phase);
         let value = soft[0].next(tone) + (0.25 + 0.5 * voice.bright) * soft[1].next(tone);
         if index >= memory {
@@ -199,11 +195,8 @@ pub fn engine(score: &Score, out: &mut [f32]) {
         let rev = 1.0 + 0.06 * f64::from(voice.colors[2]);
         let turns =
             0.5 * f64::from(note.hertz) * rev * heard + 0.12 * f64::from(wander((secs * 0.5) as f32, voice.colors[3]));
-        let phase = (turns - turns.floor()) as f32;
-        let mut tone = 0.0;
-        for (number, level) in levels.iter().enumerate() {
-            tone += level * sine_f32(phase * (number + 1) as f32);
-        }
+        let phase = fraction(turns);
+        let tone = harmonics(phase, &levels);
         let hiss = noise.next();
         let tyres = 1.1 * roll.next(hiss) + 0.7 * wind.next(hiss) + 1.3 * rumble.next(hiss);
         if index >= memory {

@@ -15,7 +15,7 @@ pub fn pluck(score: &Score, out: &mut [f32]) {
     // The mean of three points delays by one sample; an all-pass adds what is not whole, never near 0, where it rings.
     let delay = period - 1.0;
     let whole = (delay - 0.3).max(2.0) as usize;
-    let part = delay - whole as f32;
+    let part = (delay - whole as f32).clamp(0.1, 1.4);
     let allpass = (1.0 - part) / (1.0 + part);
     let mut line = excitation(score, period, whole);
     let mut body = [(102.0, 9.0), (204.0, 10.0), (395.0, 12.0), (1300.0, 3.0)]

@@ -1,0 +1,129 @@
+//! The clip that the program opens with when nothing is named.
+
+use std::path::{Path, PathBuf};
+
+use super::clip_file::{VIDEO_SOUND_RATE, item, write_clip, write_wave};
+use super::plan::{ClipPlan, ClipRequest, Program, SceneKind, Split};
+use super::things::ThingKind;
+use super::{SoundstageError, VERSION};
+use crate::dataset::Benchmark;
+use crate::dataset::formats::{self, AnnotationSet, Format, WriteOptions};
+use crate::geometry::Size;
+
+const RATE: (u32, u32) = (25, 1);
+
+/// What the demo shows: two things that sound in turn.
+fn request() -> ClipRequest {
+    ClipRequest {
+        program: Some(Program::InTurn),
+        class: Some(ThingKind::Guitar),
+        ..ClipRequest::new(1, Split::Test, 8, SceneKind::Ensemble, Size::new(640, 360))
+    }
+}
+
+/// The demo clip as a file that [`crate::dataset::open`] takes, truth and all; made at the first call and kept in the
+/// user's cache folder, or in the one that `SONOLENS_CACHE` names. Beside it lie the sounds of its things alone, each as
+/// `<clip>.<thing>.wav`.
+///
+/// `progress` is told the share that is done, 0 to 1, and answers whether to go on.
+///
+/// # Errors
+/// When `progress` said no, there is no cache folder, or the files cannot be written.
+pub fn demo_path(progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
+    let named = std::env::var_os("SONOLENS_CACHE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let own = || directories::ProjectDirs::from("", "", "sonolens").map(|user| user.cache_dir().to_owned());
+    let folder = named.or_else(own).ok_or(SoundstageError::NoCacheFolder)?;
+    kept_in(&folder, progress)
+}
+
+fn kept_in(folder: &Path, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
+    let name = format!("duet-{VERSION}");
+    let video = folder.join(format!("{name}.mp4"));
+    let truth = folder.join(format!("{name}.sonolens.json"));
+    if video.is_file() && truth.is_file() {
+        return Ok(video);
+    }
+    std::fs::create_dir_all(folder).map_err(SoundstageError::io(folder))?;
+    // Made aside, so that two programs that start at once never show half a clip.
+    let aside = tempfile::Builder::new().prefix(".making-").tempdir_in(folder).map_err(SoundstageError::io(folder))?;
+    let (new_video, new_truth) = (aside.path().join("clip.mp4"), aside.path().join("truth.json"));
+    let plan = ClipPlan::new(request())?;
+    let annotations = write_clip(&plan, &new_video, RATE, progress)?;
+    let item = item(&plan, format!("{name}.mp4"), RATE, annotations);
+    let set = AnnotationSet::new(Format::Sonolens, Benchmark::Plain, vec![item]);
+    formats::write(&new_truth, &set, Format::Sonolens, &WriteOptions::default())?;
+    for (number, thing) in plan.things.iter().enumerate().filter(|(_, thing)| !thing.notes.is_empty()) {
+        let alone = plan.sound_of(number, VIDEO_SOUND_RATE, 0.0..plan.lasts_secs());
+        let name = format!("{name}.{}.wav", thing.kind.label().replace(' ', "-"));
+        let (new_sound, sound) = (aside.path().join(&name), folder.join(&name));
+        write_wave(&new_sound, &alone)?;
+        std::fs::rename(&new_sound, &sound).map_err(SoundstageError::io(&sound))?;
+    }
+    std::fs::rename(&new_truth, &truth).map_err(SoundstageError::io(&truth))?;
+    std::fs::rename(&new_video, &video).map_err(SoundstageError::io(&video))?;
+    Ok(video)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+    use crate::dataset::{self, Moment};
+    use crate::media::{self, FrameTable, VideoReader};
+
+    #[test]
+    fn the_clip_opens_with_its_truth_and_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut shares = Vec::new();
+        let path = kept_in(folder.path(), &mut |share| {
+            shares.push(share);
+            true
+        })
+        .unwrap();
+        assert!(shares.is_sorted() && shares.first() == Some(&0.0) && shares.last() == Some(&1.0));
+        let plan = ClipPlan::new(request()).unwrap();
+        let heard = plan.things.iter().filter(|thing| !thing.sounding.is_empty()).count();
+        assert_eq!(heard, 2);
+        let files = std::fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(files, 2 + heard, "video, truth, and each thing's own sound, nothing else");
+        let opened = dataset::open(&path).unwrap();
+        assert_eq!(opened.clips.len(), 1);
+        let annotations = opened.clips[0].annotations.as_ref().unwrap();
+        assert_eq!(annotations, &plan.annotations(RATE));
+
+        // Each thing sounds alone at some time, at the place that the truth names, and both are seen throughout.
+        let sounding = |frame: u64| -> Vec<String> {
+            let boxes = annotations.at(Moment::of_frame(frame, frame as f64 / 25.0, 0.04));
+            boxes.iter().filter(|found| found.sounding).filter_map(|found| found.annotation.label.clone()).collect()
+        };
+        let alone: std::collections::BTreeSet<String> =
+            (0..250).map(sounding).filter(|names| names.len() == 1).flatten().collect();
+        assert!(alone.len() >= 2, "{alone:?}");
+
+        let media = media::open(&path).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let table = Arc::new(FrameTable::read(&media, &stop).unwrap());
+        assert_eq!(table.len(), 250);
+        let mut reader = VideoReader::new(&media, table, Arc::clone(&stop));
+        let (seen, made) = (reader.frame(176).unwrap().to_picture(), plan.picture(176.0 / 25.0));
+        let square = |(a, b): (&u8, &u8)| f64::from(a.abs_diff(*b)).powi(2);
+        let error = seen.rgb.iter().zip(&made.rgb).map(square).sum::<f64>() / made.rgb.len() as f64;
+        assert!(error.sqrt() < 6.0, "{}", error.sqrt());
+        let heard = media::decode_audio(&media, &stop).unwrap().unwrap();
+        assert!(heard.waveform.duration_secs() > 9.9);
+
+        let again = kept_in(folder.path(), &mut |_| panic!("it is there already")).unwrap();
+        assert_eq!(again, path);
+    }
+
+    #[test]
+    fn a_cancelled_clip_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let cancelled = kept_in(folder.path(), &mut |share| share < 0.06);
+        assert!(matches!(cancelled, Err(SoundstageError::Cancelled)));
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert!(kept_in(&folder.path().join("a\0b"), &mut |_| true).is_err());
+    }
+}
