@@ -7,10 +7,11 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use serde_json::json;
 
 use crate::evaluation::{
-    self, ClipKind, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RunOptions, RunSummary, Shard,
-    Summary, WindowChoice,
+    self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RunOptions,
+    RunSummary, Shard, Summary, WindowChoice,
 };
 use crate::localizers::store::Shelf;
 
@@ -30,12 +31,32 @@ pub struct EvaluateArguments {
     /// the former for a still or the middle frame, the latter where annotations follow time
     #[arg(long, value_name = "RULE", default_value = "auto")]
     window: WindowChoice,
-    /// Ask every positive with this, too, as a negative: silence, noise, off-screen (the next clip of another class)
-    #[arg(long, value_name = "SOUND", value_delimiter = ',', value_parser = negative_of_word)]
-    also: Vec<ClipKind>,
     /// Keep every heatmap as predictions that `score` reads
     #[arg(long)]
     save_heatmaps: bool,
+    /// Spread the run over a cluster: write an array-job script and submit it (submit), or only write it (write).
+    /// Given again, it submits the shares that are not finished
+    #[arg(
+        long,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        default_missing_value = "submit",
+        requires = "shards",
+        conflicts_with = "shard"
+    )]
+    slurm: Option<SlurmAction>,
+    /// How many shares a run on a cluster has
+    #[arg(long, value_name = "COUNT", requires = "slurm", value_parser = clap::value_parser!(u32).range(1..))]
+    shards: Option<u32>,
+    /// An option for sbatch, as --sbatch=--partition=short; may be given several times
+    #[arg(long, value_name = "OPTION", allow_hyphen_values = true, requires = "slurm")]
+    sbatch: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SlurmAction {
+    Submit,
+    Write,
 }
 
 #[derive(Debug, Args)]
@@ -58,6 +79,10 @@ struct SharedArguments {
     /// The folder of the run; given again after an interruption, it goes on where it was
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Ask every positive with this, too, as a negative: silence, noise, off-screen (the next clip of another class);
+    /// of saved maps, those that were saved of these questions
+    #[arg(long, value_name = "SOUND", value_delimiter = ',', value_parser = negative_of_word)]
+    also: Vec<ClipKind>,
     /// The first so many clips only
     #[arg(long, value_name = "CLIPS")]
     limit: Option<usize>,
@@ -96,17 +121,91 @@ pub enum EvaluateError {
 /// # Errors
 /// See [`evaluation::evaluate`].
 pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
+    if let (Some(action), Some(shares)) = (arguments.slurm, arguments.shards) {
+        return spread(arguments, action, shares as usize, out);
+    }
     let request = Request {
         dataset: arguments.dataset.clone(),
         models: arguments.models.clone(),
         protocols: arguments.shared.protocols.clone(),
         window: arguments.window,
-        also: arguments.also.clone(),
+        also: arguments.shared.also.clone(),
         limit: arguments.shared.limit,
         shard: arguments.shared.shard,
         pictures: true,
     };
     run(&request, &arguments.shared, arguments.save_heatmaps, out)
+}
+
+/// Writes the scripts of a run on a cluster, submits them if asked to, and says what was done.
+fn spread(
+    arguments: &EvaluateArguments,
+    action: SlurmAction,
+    shares: usize,
+    out: &mut dyn Write,
+) -> Result<u8, EvaluateError> {
+    let EvaluateArguments { dataset, models, shared, window, save_heatmaps, .. } = arguments;
+    let run = ClusterRun {
+        program: std::env::current_exe()?,
+        folder: std::env::current_dir()?,
+        arguments: words_again(dataset, models, shared, *window, *save_heatmaps),
+        out: std::path::absolute(&shared.out)?,
+        shares,
+        options: arguments.sbatch.clone(),
+    };
+    let scripts = run.write_scripts()?;
+    let submitted = if action == SlurmAction::Submit { Some(run.submit(&scripts)?) } else { None };
+    if shared.json {
+        let answer = json!({
+            "scripts": [scripts.shares, scripts.merge],
+            "unfinished": run.unfinished(),
+            "array_job": submitted.as_ref().and_then(|submitted| submitted.array_job.as_ref()),
+            "merge_job": submitted.as_ref().map(|submitted| &submitted.merge_job),
+        });
+        serde_json::to_writer_pretty(&mut *out, &answer).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+        return Ok(0);
+    }
+    match &submitted {
+        None => {
+            writeln!(out, "written; submit them with")?;
+            writeln!(out, "  job=$(sbatch --parsable {})", scripts.shares.display())?;
+            writeln!(out, "  sbatch --dependency=afterany:$job {}", scripts.merge.display())?;
+        }
+        Some(submitted) => {
+            match &submitted.array_job {
+                Some(job) => writeln!(out, "array job {job}: {} of {shares} shares", submitted.shares.len())?,
+                None => writeln!(out, "all {shares} shares are finished")?,
+            }
+            writeln!(out, "job {} joins them in {}", submitted.merge_job, run.out.display())?;
+        }
+    }
+    Ok(0)
+}
+
+/// The arguments with which a share is evaluated like the run, as words of a command line.
+fn words_again(
+    dataset: &Path,
+    models: &[String],
+    shared: &SharedArguments,
+    window: WindowChoice,
+    save_heatmaps: bool,
+) -> Vec<String> {
+    let mut words = vec![dataset.display().to_string()];
+    let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
+    models.iter().for_each(|model| option("--model", model.clone()));
+    shared.protocols.iter().for_each(|protocol| option("--protocol", protocol.clone()));
+    option("--window", window.name().to_owned());
+    shared.also.iter().for_each(|kind| option("--also", kind.word().to_owned()));
+    if let Some(limit) = shared.limit {
+        option("--limit", limit.to_string());
+    }
+    for (name, wanted) in [("--save-heatmaps", save_heatmaps), ("--retry-failed", shared.retry_failed)] {
+        if wanted {
+            words.push(name.to_owned());
+        }
+    }
+    words
 }
 
 /// Scores saved maps and writes the figures to `out`; the exit status.
@@ -119,7 +218,7 @@ pub fn score(arguments: &ScoreArguments, out: &mut dyn Write) -> Result<u8, Eval
         models: arguments.predictions.iter().map(|path| format!("precomputed={}", path.display())).collect(),
         protocols: arguments.shared.protocols.clone(),
         window: WindowChoice::Auto,
-        also: Vec::new(),
+        also: arguments.shared.also.clone(),
         limit: arguments.shared.limit,
         shard: arguments.shared.shard,
         pictures: false,

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 use super::moments::{ScoredMoment, Truth, scored_moments};
 use super::plan::Plan;
 use super::row::{ClipKind, ScoreRow};
-use super::saved_maps::FrameMap;
+use super::saved_maps::{AskedMaps, FrameMap};
 use super::scorer::{References, Scorer, coarse};
 use crate::dataset::formats::pair_key;
 use crate::dataset::{Benchmark, Clip, ClipMedia, identity};
@@ -27,8 +27,8 @@ pub(super) struct ClipAnswer {
     pub rows: Vec<ScoreRow>,
     /// By model: the map of the first moment on the coarse grid of mean maps.
     pub coarse: Vec<(usize, Vec<u8>)>,
-    /// By model: the maps of all moments, asked with the clip's own sound.
-    pub maps: Vec<(usize, Vec<FrameMap>)>,
+    /// By model: the maps of all moments by what was asked, the clip's own sound first.
+    pub maps: Vec<(usize, Vec<AskedMaps>)>,
 }
 
 /// What a worker keeps from clip to clip: what models make of silence and noise, which are always the same.
@@ -258,6 +258,18 @@ struct Question<'a> {
     source: Option<&'a str>,
 }
 
+impl Question<'_> {
+    /// What follows the clip's name where its map is saved.
+    fn suffix(&self) -> &'static str {
+        match self.asked {
+            Asked::Own => "",
+            Asked::Silence => "@silence",
+            Asked::Noise => "@noise",
+            Asked::Other(_) => "@off-screen",
+        }
+    }
+}
+
 fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Question<'a>> {
     let own = |source| Question { asked: Asked::Own, kind: truth.kind, name: "own".into(), source };
     let mut questions = vec![own(None)];
@@ -276,6 +288,8 @@ fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Question<'a
         let (asked, name) = match kind {
             ClipKind::Silence => (Asked::Silence, "silence".to_owned()),
             ClipKind::Noise => (Asked::Noise, "noise".to_owned()),
+            // Of a saved map it is not known which other clip was heard.
+            other if !plan.pictures => (Asked::Other(index), other.word().to_owned()),
             _ => {
                 let Some(other) = off_screen(plan, index) else { continue };
                 let name = plan.dataset.clips.get(other).map(|clip| clip.id.clone()).unwrap_or_default();
@@ -350,8 +364,8 @@ fn answer(
     let mut sounds = Sounds { plan, clip, clip_secs: pictures.clip_secs, stop, read: HashMap::new() };
     let mut own = HashMap::new();
     let mut result = ClipAnswer::default();
-    // Maps by model, in the order of the moments.
-    let mut maps: Vec<Vec<FrameMap>> = plan.models.iter().map(|_| Vec::new()).collect();
+    // By model and by what was asked, in the order of the moments.
+    let mut maps: Vec<Vec<AskedMaps>> = plan.models.iter().map(|_| Vec::new()).collect();
     let looks_ahead = plan.models.iter().any(|model| model.localizer.info().needs_next_frame);
     for moment in &moments {
         let frame = moment.frame;
@@ -367,13 +381,16 @@ fn answer(
         let mut rows: Vec<Vec<ScoreRow>> = questions.iter().map(|_| Vec::new()).collect();
         for (number, model) in plan.models.iter().enumerate() {
             let localizer = model.localizer.as_ref();
-            let features = look(localizer, clip, &picture, next.as_ref(), frame);
+            let look = |suffix: &str| look(localizer, clip, suffix, &picture, next.as_ref(), frame);
+            let features = look("");
             // A model that hears answers for all sources with one map.
             let mut last: Option<(Asked, Heatmap)> = None;
             for ((question, truths), rows) in questions.iter().zip(&truths).zip(&mut rows) {
                 let reads = reads(localizer);
                 let known = last.take().filter(|(asked, _)| *asked == question.asked && !reads);
-                let heatmap = match (&features, known) {
+                // What was saved of another question has a name of its own.
+                let saved = (!plan.pictures && question.asked != Asked::Own).then(|| look(question.suffix()));
+                let heatmap = match (saved.as_ref().unwrap_or(&features), known) {
                     (Err(reason), _) => Err(reason.clone()),
                     (Ok(_), Some((_, heatmap))) => Ok(heatmap),
                     (Ok(features), None) => {
@@ -383,10 +400,13 @@ fn answer(
                         })
                     }
                 };
-                let own_map = question.asked == Asked::Own && question.source.is_none();
-                if let (Ok(heatmap), true) = (&heatmap, own_map) {
+                if let (Ok(heatmap), None, Some(maps)) = (&heatmap, question.source, maps.get_mut(number)) {
                     let map = FrameMap { frame, heatmap: heatmap.clone() };
-                    maps.get_mut(number).into_iter().for_each(|maps| maps.push(map.clone()));
+                    let suffix = question.suffix();
+                    match maps.iter_mut().find(|asked| asked.suffix == suffix) {
+                        Some(asked) => asked.maps.push(map),
+                        None => maps.push(AskedMaps { suffix, maps: vec![map] }),
+                    }
                 }
                 for (scorer, truth) in plan.scorers.iter().zip(truths) {
                     let mut row = ScoreRow {
@@ -419,7 +439,8 @@ fn answer(
         result.rows.extend(rows.into_iter().flatten());
     }
     for (number, maps) in maps.into_iter().enumerate().filter(|(_, maps)| !maps.is_empty()) {
-        result.coarse.extend(maps.first().map(|first| (number, coarse(&first.heatmap))));
+        let own = maps.iter().find(|asked| asked.suffix.is_empty()).and_then(|asked| asked.maps.first());
+        result.coarse.extend(own.map(|first| (number, coarse(&first.heatmap))));
         result.maps.push((number, maps));
     }
     Ok(result)
@@ -435,13 +456,17 @@ fn reads(localizer: &dyn Localizer) -> bool {
 fn look(
     localizer: &dyn Localizer,
     clip: &Clip,
+    suffix: &str,
     picture: &Picture,
     next: Option<&Picture>,
     frame: Option<usize>,
 ) -> Result<ImageFeatures, String> {
     // Where the frame's number is not known, only a map that serves every frame is taken.
     let index = frame.unwrap_or(usize::MAX);
-    let named = |name: &str| localizer.encode_image(&FrameInput { picture, next, index, clip: name });
+    let named = |name: &str| {
+        let name = format!("{name}{suffix}");
+        localizer.encode_image(&FrameInput { picture, next, index, clip: &name })
+    };
     let name = identity::stem(&clip.name);
     match named(&clip.id) {
         Ok(features) => Ok(features),

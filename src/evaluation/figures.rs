@@ -11,8 +11,8 @@ use super::summary::{
 use crate::metrics::detection::{self, Detection, Subset};
 use crate::metrics::sources::TwoClassScores;
 use crate::metrics::{
-    Interval, RESAMPLINGS, SizeGroup, Spread, area_under_success, bootstrap_means, draws, mean, pair_figures, quantile,
-    separability, success_rate, success_thresholds, universal_threshold,
+    Interval, MarkedArea, RESAMPLINGS, SizeGroup, Spread, area_under_success, bootstrap_means, draws, mean,
+    pair_figures, quantile, separability, success_rate, success_thresholds, universal_threshold,
 };
 
 /// Of every random draw of a run: the same rows give the same intervals.
@@ -100,6 +100,12 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
     let kind_peaks: Vec<Vec<f64>> = by_kind.iter().map(|(_, scores)| peaks(scores)).collect();
     let kind_peaks: Vec<&[f64]> = kind_peaks.iter().map(Vec::as_slice).collect();
     let (detection, separability) = detections(&positives, &negatives, &success);
+    let negatives: Vec<NegativeFigures> =
+        by_kind.iter().map(|(kind, scores)| of_kind(*kind, scores, &positives, main)).collect();
+    let over_kinds = |value: &dyn Fn(&NegativeFigures) -> f64| mean(&negatives.iter().map(value).collect::<Vec<_>>());
+    let balance = |positive: f64, negative: f64| {
+        if negative.is_nan() { f64::NAN } else { MarkedArea::balance(positive, negative) }
+    };
     Summary {
         model: model.to_owned(),
         protocol: protocol.protocol.clone(),
@@ -112,7 +118,9 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
         mean_ciou: placed.mean,
         detection,
         sizes: sizes(&positives, &success),
-        negatives: by_kind.iter().map(|(kind, scores)| of_kind(*kind, scores, &positives, main)).collect(),
+        location_balance: balance(placed.mean.value, 1.0 - over_kinds(&|kind| kind.marked_share.value)),
+        auc_balance: balance(placed.auc.value, over_kinds(&|kind| kind.marked_auc)),
+        negatives,
         universal_threshold: universal_threshold(&kind_peaks),
         separability,
         references: references(&positives, &success),
@@ -309,6 +317,7 @@ fn of_kind(kind: ClipKind, scores: &[&Score], positives: &[&Score], success: f64
         confidences: spread(scores.iter().map(|score| score.confidence).collect()),
         separability,
         marked_share: of_mean(&marked),
+        marked_auc: MarkedArea::of(&marked).area_under_curve,
         max_f1: figures.first().map_or(Figure::NONE, |figures| figures.max_f1),
     }
 }

@@ -19,6 +19,7 @@ mod row;
 mod run;
 mod saved_maps;
 mod scorer;
+mod slurm;
 mod summary;
 mod table;
 
@@ -33,6 +34,7 @@ pub use plan::{Request, WindowChoice, usual_protocols};
 pub use row::{ClipKind, Curve, ScoreRow};
 pub use run::{Outcome, Progress, RunOptions, evaluate};
 pub use saved_maps::predictions_path;
+pub use slurm::{ClusterRun, Scripts, Submitted};
 pub use summary::{
     Accuracy, BestOf, DetectionFigures, Figure, MeanMap, NegativeFigures, PairSummary, Reference, ReferenceFigures,
     RowFailure, RunSummary, SizeFigures, SourceSummary, Summary,

@@ -54,7 +54,8 @@ impl WindowChoice {
         }
     }
 
-    fn name(self) -> &'static str {
+    /// Its word on the command line and in files.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Always(rule) => rule.name(),

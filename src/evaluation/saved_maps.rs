@@ -1,8 +1,9 @@
 //! The heatmaps of a run, kept as predictions that `precomputed` and `score` read.
 //!
 //! While a run goes on, each answer is appended to one file; at its end they become a `.npz` a model, in the order of
-//! the clips. An array has its clip's name; what a score depends on beside the map stands beside it: `.frames`,
-//! `.rect`, `.range`, `.confidence`, `.object` and `.mixture` (see [`crate::localizers`]' precomputed maps).
+//! the clips. An array has its clip's name, followed by `@silence`, `@noise` or `@off-screen` where the model was asked
+//! with another sound than the clip's own. What a score depends on beside the map stands beside it: `.frames`, `.rect`,
+//! `.range`, `.confidence`, `.object` and `.mixture` (see [`crate::localizers`]' precomputed maps).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -32,6 +33,14 @@ pub fn predictions_path(folder: &Path, model: &str) -> PathBuf {
 pub struct FrameMap {
     pub frame: Option<usize>,
     pub heatmap: Heatmap,
+}
+
+/// The maps of a clip by a model that was asked with one sound.
+#[derive(Clone, Debug)]
+pub struct AskedMaps {
+    /// What follows the clip's name: nothing for its own sound, `@silence` and the like for others.
+    pub suffix: &'static str,
+    pub maps: Vec<FrameMap>,
 }
 
 /// The maps of a run that goes on.
@@ -77,14 +86,16 @@ impl SavedMaps {
         Ok(Self { path, file, records, end })
     }
 
-    /// Adds the maps of a clip by a model (by their places): each with its frame, where the clip has several.
+    /// Adds the maps of a clip by a model (by their places).
     ///
     /// # Errors
     /// The disk refuses.
-    pub fn add(&mut self, model: usize, clip: usize, maps: &[FrameMap]) -> Result<(), EvaluationError> {
+    pub fn add(&mut self, model: usize, clip: usize, asked: &[AskedMaps]) -> Result<(), EvaluationError> {
         let mut archive = NpzWriter::new(Cursor::new(Vec::new()), self.path.display().to_string());
-        for (name, array) in arrays(maps) {
-            archive.add(name, &array)?;
+        for AskedMaps { suffix, maps } in asked {
+            for (part, array) in arrays(maps) {
+                archive.add(&format!("map{suffix}{part}"), &array)?;
+            }
         }
         let bytes = archive.finish()?.into_inner();
         let mut record = Vec::with_capacity(HEAD_BYTES + bytes.len());
@@ -168,7 +179,7 @@ impl Predictions {
     }
 }
 
-/// The arrays of one clip under names that begin with `map`.
+/// The arrays of some maps by the endings of their names.
 fn arrays(maps: &[FrameMap]) -> Vec<(&'static str, Array)> {
     let Some(FrameMap { heatmap: first, .. }) = maps.first() else { return Vec::new() };
     let heatmaps = || maps.iter().map(|map| &map.heatmap);
@@ -192,13 +203,13 @@ fn arrays(maps: &[FrameMap]) -> Vec<(&'static str, Array)> {
     let numbered = |frames: Vec<i64>| Array::new([frames.len()], frames);
     let listed = |values: Vec<f32>| Array::new([values.len()], values);
     let parts = [
-        ("map", stacked(heatmaps().map(|map| &map.values).collect())),
-        ("map.frames", frames.filter(|frames| frames.len() > 1).and_then(numbered)),
-        ("map.rect", rect),
-        ("map.range", range),
-        ("map.confidence", confidences.and_then(listed)),
-        ("map.object", priors.and_then(stacked)),
-        ("map.mixture", mixture.and_then(listed)),
+        ("", stacked(heatmaps().map(|map| &map.values).collect())),
+        (".frames", frames.filter(|frames| frames.len() > 1).and_then(numbered)),
+        (".rect", rect),
+        (".range", range),
+        (".confidence", confidences.and_then(listed)),
+        (".object", priors.and_then(stacked)),
+        (".mixture", mixture.and_then(listed)),
     ];
     parts.into_iter().filter_map(|(name, array)| Some((name, array?))).collect()
 }

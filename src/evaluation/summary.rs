@@ -75,6 +75,9 @@ pub struct NegativeFigures {
     pub separability: Figure,
     /// Mean share of the frame that is marked though nothing visible sounds.
     pub marked_share: Figure,
+    /// AUC_N: the area under the share of these of which at most a fraction of the frame is marked.
+    #[serde(with = "super::number")]
+    pub marked_auc: f64,
     /// max-F1 (recall = TP / positives, main success threshold) over all positives and these negatives.
     pub max_f1: Figure,
 }
@@ -153,6 +156,12 @@ pub struct Summary {
     pub universal_threshold: f64,
     /// Of the confidences of all positives and all negatives.
     pub separability: Figure,
+    /// F_LOC and F_AUC of Juanola et al.: the harmonic means of mean cIoU and 1 − the marked share, and of AUC and
+    /// AUC_N, the latter averaged over the kinds of negatives.
+    #[serde(with = "super::number")]
+    pub location_balance: f64,
+    #[serde(with = "super::number")]
+    pub auc_balance: f64,
     pub references: ReferenceFigures,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<PairSummary>,

@@ -98,14 +98,15 @@ fn expected_ciou(localizer: &dyn Localizer, clip: u32, protocol: &str) -> f64 {
     protocol.for_benchmark(GroundTruthRule::Union).score(&heatmap, &truth(clip))
 }
 
-struct Place {
+/// A small benchmark and a small model in a folder of their own.
+pub struct Place {
     root: tempfile::TempDir,
     dataset: String,
     lvs: String,
 }
 
 impl Place {
-    fn new(clips: u32) -> Self {
+    pub fn new(clips: u32) -> Self {
         let root = tempfile::tempdir().unwrap();
         let dataset = root.path().join("clips");
         write_dataset(&dataset, clips);
@@ -113,17 +114,21 @@ impl Place {
         Self { dataset: dataset.display().to_string(), lvs, root }
     }
 
-    fn out(&self, name: &str) -> PathBuf {
+    pub fn out(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    /// Evaluates both models under two protocols.
-    #[track_caller]
-    fn evaluate(&self, out: &Path, more: &[&str], expected: i32) -> String {
+    /// The arguments that evaluate both models under two protocols.
+    pub fn arguments<'a>(&'a self, out: &'a Path, more: &[&'a str]) -> Vec<&'a str> {
         let mut arguments = vec!["evaluate", &self.dataset, "--model", "centre-box", "--model", &self.lvs];
         arguments.extend(["--protocol", "lvs", "--protocol", "ezvsl", "--out", out.to_str().unwrap()]);
         arguments.extend(more);
-        run(&arguments, expected)
+        arguments
+    }
+
+    #[track_caller]
+    pub fn evaluate(&self, out: &Path, more: &[&str], expected: i32) -> String {
+        run(&self.arguments(out, more), expected)
     }
 }
 
@@ -131,10 +136,10 @@ fn rows(out: &Path) -> Vec<ScoreRow> {
     FinishedRun::open(out).unwrap().rows().unwrap()
 }
 
-const TABLES: [&str; 3] = ["scores.csv", "scores.parquet", "summary.json"];
+pub const TABLES: [&str; 3] = ["scores.csv", "scores.parquet", "summary.json"];
 
 #[track_caller]
-fn assert_same_bytes(first: &Path, second: &Path, names: &[&str]) {
+pub fn assert_same_bytes(first: &Path, second: &Path, names: &[&str]) {
     for name in names {
         let (a, b) = (std::fs::read(first.join(name)).unwrap(), std::fs::read(second.join(name)).unwrap());
         assert!(a == b, "{name} of {} and {} differ", first.display(), second.display());
@@ -212,8 +217,7 @@ fn a_killed_run_goes_on() {
     let (whole, out) = (place.out("whole"), place.out("killed"));
     place.evaluate(&whole, &[], 0);
     let mut child = Command::new(env!("CARGO_BIN_EXE_sonolens"))
-        .args(["evaluate", &place.dataset, "--model", "centre-box", "--model", &place.lvs])
-        .args(["--protocol", "lvs", "--protocol", "ezvsl", "--jobs", "1", "--out", out.to_str().unwrap()])
+        .args(place.arguments(&out, &["--jobs", "1"]))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -304,13 +308,14 @@ fn shares_join_to_the_bytes_of_one_run() {
 fn saved_heatmaps_score_as_they_did() {
     let place = Place::new(4);
     let (out, again) = (place.out("run"), place.out("again"));
-    place.evaluate(&out, &["--save-heatmaps", "--protocol", "slavc"], 0);
+    place.evaluate(&out, &["--save-heatmaps", "--protocol", "slavc", "--also", "noise,off-screen"], 0);
     let maps = predictions_path(&out, "lvs");
     let mut arguments = vec!["score", "--predictions", maps.to_str().unwrap(), "--dataset", &place.dataset];
     arguments.extend(["--protocol", "lvs", "--protocol", "ezvsl", "--protocol", "slavc"]);
-    arguments.extend(["--out", again.to_str().unwrap()]);
+    arguments.extend(["--also", "noise,off-screen", "--out", again.to_str().unwrap()]);
     run(&arguments, 0);
-    let own = |row: &ScoreRow| ScoreRow { model: String::new(), ..row.clone() };
+    // Whose sound was heard off-screen is not saved.
+    let own = |row: &ScoreRow| ScoreRow { model: String::new(), asked: String::new(), ..row.clone() };
     let first: Vec<ScoreRow> = rows(&out).iter().filter(|row| row.model == "lvs").map(own).collect();
     let second: Vec<ScoreRow> = rows(&again).iter().map(own).collect();
     assert_eq!(first, second);

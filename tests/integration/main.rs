@@ -15,6 +15,7 @@ mod support;
 mod arrays;
 mod network;
 mod checkpoints;
+mod cluster;
 mod evaluation;
 mod fill_rule;
 mod front_ends;

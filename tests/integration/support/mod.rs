@@ -7,6 +7,7 @@ pub mod program;
 pub mod scene;
 pub mod screen;
 pub mod small_models;
+pub mod slurm;
 pub mod sound_server;
 pub mod tones;
 
