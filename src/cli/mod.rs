@@ -56,6 +56,8 @@ enum Command {
     Score(evaluate::ScoreArguments),
     /// Finished runs side by side, with paired tests
     Compare(runs::CompareArguments),
+    /// Whether models find the image of a sound and the sound of an image: R@1, R@5, R@10
+    Retrieve(runs::RetrieveArguments),
     /// Join the shares of a run that was spread over machines
     Merge(runs::MergeArguments),
     /// Tell what a file is (streams, frame table, MD5 of every presented frame), or a dataset (benchmark, list, what is
@@ -198,6 +200,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&arguments, &mut out).map_err(Into::into),
         Some(Command::Score(arguments)) => evaluate::score(&arguments, &mut out).map_err(Into::into),
         Some(Command::Compare(arguments)) => runs::compare(&arguments, &mut out).map(done).map_err(Into::into),
+        Some(Command::Retrieve(arguments)) => runs::retrieve(&arguments, &mut out).map_err(Into::into),
         Some(Command::Merge(arguments)) => runs::merge(&arguments, &mut out).map_err(Into::into),
         Some(Command::Probe(ProbeArguments { path, media, json, .. })) if probe_dataset::is_dataset(&path) => {
             probe_dataset::run(&path, media, json, &mut out).map(done).map_err(Into::into)

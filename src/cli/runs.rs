@@ -1,12 +1,19 @@
-//! `sonolens compare` and `sonolens merge`: finished runs side by side, and shares of a run in one.
+//! `sonolens compare`, `merge` and `retrieve`: finished runs side by side, shares of a run in one, and whether models
+//! find the image of a sound.
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use clap::Args;
 
 use super::evaluate::{EvaluateError, PARTIAL, write_run};
-use crate::evaluation::{self, Comparison, Figure, FinishedRun};
+use crate::evaluation::{
+    self, Comparison, Figure, FinishedRun, Request, Retrieval, Similarity, WindowChoice,
+};
+use crate::localizers::store::Shelf;
 
 #[derive(Debug, Args)]
 pub struct CompareArguments {
@@ -102,4 +109,98 @@ pub fn merge(arguments: &MergeArguments, out: &mut dyn Write) -> Result<u8, Eval
     let run = evaluation::merge(&arguments.shards, &arguments.out)?;
     write_run(&run, arguments.json, out)?;
     Ok(if run.summary.is_whole() { 0 } else { PARTIAL })
+}
+
+#[derive(Debug, Args)]
+pub struct RetrieveArguments {
+    /// A folder, an annotation file or a list
+    dataset: PathBuf,
+    /// A model: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
+    #[arg(long = "model", value_name = "ID[=WEIGHTS]", required = true)]
+    models: Vec<String>,
+    /// What of a heatmap says how well a sound and an image agree
+    #[arg(long, value_enum, default_value = "peak")]
+    similarity: Similarity,
+    /// Where the audio window lies: auto, benchmark or follow
+    #[arg(long, value_name = "RULE", default_value = "auto")]
+    window: WindowChoice,
+    /// The first so many clips only; the work grows with their square
+    #[arg(long, value_name = "CLIPS")]
+    limit: Option<usize>,
+    /// Clips that are worked on side by side; as many as there are cores if not given
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    jobs: usize,
+    /// A machine-readable answer, with R@1 to R@100
+    #[arg(long)]
+    json: bool,
+}
+
+/// Ranks images for sounds and sounds for images and writes the answer to `out`; the exit status.
+///
+/// # Errors
+/// See [`evaluation::retrieve`].
+pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
+    let request = Request {
+        dataset: arguments.dataset.clone(),
+        models: arguments.models.clone(),
+        protocols: Vec::new(),
+        window: arguments.window,
+        also: Vec::new(),
+        limit: arguments.limit,
+        shard: None,
+        pictures: true,
+    };
+    let stop = Arc::new(AtomicBool::new(false));
+    let display = Mutex::new(Counter::new());
+    let run =
+        evaluation::retrieve(&request, arguments.similarity, arguments.jobs, &Shelf::discover(), &stop, |done, all| {
+            display.lock().unwrap_or_else(PoisonError::into_inner).show(done, all);
+        })?;
+    let whole = run.results.iter().all(|result| result.failures.is_empty());
+    if arguments.json {
+        serde_json::to_writer_pretty(&mut *out, &run).map_err(std::io::Error::from)?;
+        writeln!(out)?;
+    } else {
+        for result in &run.results {
+            out.write_all(text_of_retrieval(result).as_bytes())?;
+        }
+    }
+    Ok(if whole { 0 } else { PARTIAL })
+}
+
+fn text_of_retrieval(result: &Retrieval) -> String {
+    let mut text = format!("{}: {} clips, similarity by the map's {:?}\n", result.model, result.clips, result.similarity);
+    for (name, recalls) in [("sound → image", &result.audio_to_image), ("image → sound", &result.image_to_audio)] {
+        let three = |values: &[f64; 3]| values.map(|value| format!("{:6.2}", value * 100.0)).join(" ");
+        text += &format!(
+            "  {name}  R@1, 5, 10: {} %; ties for the pair {}; against it {}; median rank {}\n",
+            three(&recalls.stable),
+            three(&recalls.optimistic),
+            three(&recalls.pessimistic),
+            recalls.median_rank
+        );
+    }
+    for failure in result.failures.iter().take(5) {
+        text += &format!("  left out: {}: {}\n", failure.clip, failure.reason);
+    }
+    text
+}
+
+/// Progress on standard error, a line every ten seconds.
+struct Counter {
+    last: Instant,
+}
+
+impl Counter {
+    fn new() -> Self {
+        Self { last: Instant::now() }
+    }
+
+    fn show(&mut self, done: usize, all: usize) {
+        if self.last.elapsed().as_secs() >= 10 || done == all {
+            self.last = Instant::now();
+            // Progress that nobody can see is not a reason to end the work.
+            writeln!(std::io::stderr(), "{done}/{all} encodings").unwrap_or_default();
+        }
+    }
 }

@@ -446,6 +446,36 @@ fn answer(
     Ok(result)
 }
 
+/// Picture and sound of a clip's first scored moment, for questions across clips.
+pub(super) struct FirstLook {
+    pub clip: String,
+    pub picture: Picture,
+    pub next: Option<Picture>,
+    pub frame: usize,
+    pub time_secs: f64,
+    /// Where it was asked for.
+    pub sound: Option<Arc<Sound>>,
+}
+
+/// Reads a [`FirstLook`], its sound only if asked to.
+pub(super) fn first_look(
+    plan: &Plan,
+    clip: &Clip,
+    next: bool,
+    sound: bool,
+    stop: &Arc<AtomicBool>,
+) -> Result<FirstLook, String> {
+    let (mut pictures, table) = open_pictures(plan, clip, stop)?;
+    let moments = scored_moments(clip, plan.dataset.benchmark, table.as_deref())?;
+    let moment = moments.first().ok_or("no frame of it is scored")?;
+    let frame = moment.frame.ok_or("its frame is not known")?;
+    let picture = if sound { Picture::default() } else { pictures.at(Some(frame))? };
+    let next = if next && !sound && frame + 1 < pictures.frames { Some(pictures.at(Some(frame + 1))?) } else { None };
+    let mut sounds = Sounds { plan, clip, clip_secs: pictures.clip_secs, stop, read: HashMap::new() };
+    let sound = sound.then(|| sounds.get(Asked::Own)).transpose()?;
+    Ok(FirstLook { clip: clip.id.clone(), picture, next, frame, time_secs: moment.time_secs, sound })
+}
+
 /// A model that is asked in words because it hears nothing.
 fn reads(localizer: &dyn Localizer) -> bool {
     let info = localizer.info();

@@ -342,6 +342,35 @@ fn comparing_runs_tests_them_on_the_same_clips() {
     assert!(run(&["compare", out.to_str().unwrap(), "--protocol", "dsol"], 1).contains("none of the runs"));
 }
 
+#[test]
+fn retrieval_joins_every_image_with_every_sound() {
+    const CLIPS: u32 = 5;
+    let place = Place::new(CLIPS);
+    let said = run(&["retrieve", &place.dataset, "--model", &place.lvs, "--json"], 0);
+    let answer: Value = serde_json::from_str(said.split("10/10 encodings").next().unwrap()).unwrap();
+    let lvs = registry::open("lvs", &[PathBuf::from(place.lvs.strip_prefix("lvs=").unwrap())]).unwrap();
+    let similarity = |sound: u32, picture: u32| {
+        let picture = image(picture, SIZE.width, SIZE.height);
+        let input = FrameInput { picture: &picture, next: None, index: 0, clip: "" };
+        let sound = wave(sound, RATE, SOUND_FRAMES, 1);
+        let window = lvs.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
+        let embedding = lvs.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+        lvs.join(&lvs.encode_image(&input).unwrap(), &embedding).unwrap().values.range().1
+    };
+    let rank = |clip: u32, by_sound: bool| {
+        let of = |other: u32| if by_sound { similarity(clip, other) } else { similarity(other, clip) };
+        1 + (0..CLIPS).filter(|&other| of(other) > of(clip)).count()
+    };
+    for (name, by_sound) in [("audio_to_image", true), ("image_to_audio", false)] {
+        let first = (0..CLIPS).filter(|&clip| rank(clip, by_sound) == 1).count() as f64 / f64::from(CLIPS);
+        let recalls = &answer["results"][0][name];
+        assert_eq!(recalls["stable"][0].as_f64(), Some(first), "{name}");
+        assert_eq!(recalls["pessimistic"][1].as_f64(), Some(1.0));
+    }
+    let said = run(&["retrieve", &place.dataset, "--model", "centre-box"], 1);
+    assert!(said.contains("hears nothing"), "{said}");
+}
+
 /// Writes the maps of a golden set as predictions, under the name that `name` gives each sample.
 fn write_predictions(path: &Path, maps: &[Grid], names: &[String], range: Option<[f32; 2]>) {
     let mut arrays: Vec<(String, Array)> = Vec::new();

@@ -1,0 +1,242 @@
+//! Whether a model finds the image of a sound, and the sound of an image, among all clips of a dataset: every image is
+//! joined with every sound, each encoded once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Serialize;
+
+use super::clip_answer::{FirstLook, first_look};
+use super::description::RunDescription;
+use super::error::EvaluationError;
+use super::plan::{Plan, PlannedModel, Request};
+use super::summary::RowFailure;
+use crate::heatmap::Heatmap;
+use crate::localizers::store::Shelf;
+use crate::localizers::{FrameInput, Localizer, Query, QueryEmbedding};
+use crate::metrics::mean;
+use crate::metrics::retrieval::{Direction, Similarities, Ties, median_rank, recall_at};
+use crate::network::with_threads;
+
+/// Which number of a heatmap says how well sound and image agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Similarity {
+    /// Its largest value.
+    Peak,
+    /// Its mean.
+    Mean,
+}
+
+impl Similarity {
+    fn of(self, heatmap: &Heatmap) -> f32 {
+        let values = heatmap.values.values();
+        match self {
+            Self::Peak => heatmap.values.range().1,
+            Self::Mean => mean(&values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>()) as f32,
+        }
+    }
+}
+
+/// Largest rank of which the recall is given.
+const CURVE_POINTS: usize = 100;
+
+/// R@k in one direction. Ties with the true pair count as a stable sort leaves them, for it, and against it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Recalls {
+    /// R@1, R@5, R@10.
+    pub stable: [f64; 3],
+    pub optimistic: [f64; 3],
+    pub pessimistic: [f64; 3],
+    pub median_rank: f64,
+    /// R@1, R@2 … R@100, ties against the pair.
+    pub curve: Vec<f64>,
+}
+
+/// One model's figures.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Retrieval {
+    pub model: String,
+    pub similarity: Similarity,
+    /// Clips that took part: those whose picture and sound could be encoded.
+    pub clips: usize,
+    pub audio_to_image: Recalls,
+    pub image_to_audio: Recalls,
+    pub failures: Vec<RowFailure>,
+}
+
+/// What `retrieve` answers.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct RetrievalRun {
+    pub run: RunDescription,
+    pub results: Vec<Retrieval>,
+}
+
+/// Ranks every clip's image among all for its sound, and the other way round, for each model of `request`; negatives do
+/// not take part. `progress` is told how many of how many encodings are done.
+///
+/// # Errors
+/// The dataset or a model cannot be opened, a model hears nothing, or too few clips can be encoded.
+pub fn retrieve(
+    request: &Request,
+    similarity: Similarity,
+    jobs: usize,
+    shelf: &Shelf,
+    stop: &Arc<AtomicBool>,
+    progress: impl Fn(usize, usize) + Sync,
+) -> Result<RetrievalRun, EvaluationError> {
+    let plan = Plan::open(request, shelf)?;
+    let jobs = if jobs > 0 { jobs } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    let clips: Vec<usize> = plan
+        .clips
+        .clone()
+        .filter(|&index| plan.dataset.clips.get(index).is_some_and(|clip| clip.negative.is_none()))
+        .collect();
+    let steps = clips.len() * 2 * plan.models.len();
+    let done = AtomicUsize::new(0);
+    let mut results = Vec::new();
+    for model in &plan.models {
+        if !model.localizer.info().hears_sound() || !model.localizer.info().query_matters {
+            return Err(EvaluationError::Wrong(format!("{} hears nothing, so it retrieves nothing", model.label)));
+        }
+        let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, steps);
+        let work = Work { plan: &plan, model, similarity, jobs, stop, step: &step };
+        results.push(work.retrieval(&clips)?);
+    }
+    Ok(RetrievalRun { run: plan.description, results })
+}
+
+struct Work<'a> {
+    plan: &'a Plan,
+    model: &'a PlannedModel,
+    similarity: Similarity,
+    jobs: usize,
+    stop: &'a Arc<AtomicBool>,
+    step: &'a (dyn Fn() + Sync),
+}
+
+impl Work<'_> {
+    fn retrieval(&self, clips: &[usize]) -> Result<Retrieval, EvaluationError> {
+        let mut failures = Vec::new();
+        let mut failed = |index: usize, reason: String| {
+            let clip = self.plan.dataset.clips.get(index).map(|clip| clip.id.clone()).unwrap_or_default();
+            failures.push(RowFailure { clip, model: self.model.label.clone(), reason });
+        };
+        let mut heard: Vec<(usize, QueryEmbedding)> = Vec::new();
+        for (&clip, embedding) in clips.iter().zip(self.each(clips, |clip| self.hear(clip))) {
+            match embedding {
+                Ok(embedding) => heard.push((clip, embedding)),
+                Err(reason) => failed(clip, reason),
+            }
+        }
+        let questions: Vec<usize> = heard.iter().map(|(clip, _)| *clip).collect();
+        let rows = self.each(&questions, |clip| self.look(clip, &heard));
+        // An image that failed takes its sound out, too.
+        let seen: Vec<usize> = rows.iter().enumerate().filter(|(_, row)| row.is_ok()).map(|(place, _)| place).collect();
+        let mut values = vec![0.0; seen.len() * seen.len()];
+        for (column, row) in rows.into_iter().enumerate() {
+            match row {
+                Err(reason) => failed(questions.get(column).copied().unwrap_or_default(), reason),
+                Ok(row) => {
+                    let Ok(image) = seen.binary_search(&column) else { continue };
+                    for (sound, place) in seen.iter().enumerate() {
+                        if let (Some(value), Some(similarity)) =
+                            (values.get_mut(sound * seen.len() + image), row.get(*place))
+                        {
+                            *value = *similarity;
+                        }
+                    }
+                }
+            }
+        }
+        let count = seen.len();
+        let matrix = Similarities::new(count, values).filter(|_| count > 1 && !self.stop.load(Ordering::Relaxed));
+        let matrix = matrix.ok_or_else(|| {
+            let reason = failures.first().map(|failure| format!("; {}: {}", failure.clip, failure.reason));
+            EvaluationError::Wrong(format!("{count} clips could be encoded, too few{}", reason.unwrap_or_default()))
+        })?;
+        Ok(Retrieval {
+            model: self.model.label.clone(),
+            similarity: self.similarity,
+            clips: count,
+            audio_to_image: recalls(&matrix, Direction::AudioToImage),
+            image_to_audio: recalls(&matrix, Direction::ImageToAudio),
+            failures,
+        })
+    }
+
+    /// Something for each clip, on all workers, in the order of the clips.
+    fn each<T: Send>(&self, clips: &[usize], work: impl Fn(usize) -> Result<T, String> + Sync) -> Vec<Result<T, String>> {
+        let next = AtomicUsize::new(0);
+        let done = Mutex::new(Vec::with_capacity(clips.len()));
+        std::thread::scope(|scope| {
+            for _ in 0..self.jobs.min(clips.len()) {
+                scope.spawn(|| {
+                    with_threads(1, || {
+                        while let Some(&clip) = clips.get(next.fetch_add(1, Ordering::Relaxed)) {
+                            if self.stop.load(Ordering::Relaxed) {
+                                break;
+                            }
+                            let result = work(clip);
+                            done.lock().unwrap_or_else(PoisonError::into_inner).push((clip, result));
+                            (self.step)();
+                        }
+                    });
+                });
+            }
+        });
+        let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
+        done.sort_by_key(|(clip, _)| *clip);
+        done.into_iter().map(|(_, result)| result).collect()
+    }
+
+    fn localizer(&self) -> &dyn Localizer {
+        self.model.localizer.as_ref()
+    }
+
+    fn first_look(&self, clip: usize, sound: bool) -> Result<FirstLook, String> {
+        let clip = self.plan.dataset.clips.get(clip).ok_or("there is no such clip")?;
+        let next = self.localizer().info().needs_next_frame;
+        first_look(self.plan, clip, next, sound, self.stop)
+    }
+
+    fn hear(&self, clip: usize) -> Result<QueryEmbedding, String> {
+        let look = self.first_look(clip, true)?;
+        let (Some(sound), Some(hearing)) = (look.sound, self.localizer().info().hearing) else {
+            return Err("there is nothing to hear".into());
+        };
+        let scored = self.plan.dataset.clips.get(clip).ok_or("there is no such clip")?.scored;
+        let secs = sound.track.duration_secs();
+        let window = self.localizer().audio_window(self.plan.window.rule(scored), look.time_secs, secs);
+        let sound = sound.prepared(&hearing);
+        self.localizer().encode_query(&Query::Sound { sound: &sound, window }).map_err(|error| error.to_string())
+    }
+
+    /// How well an image agrees with every sound.
+    fn look(&self, clip: usize, heard: &[(usize, QueryEmbedding)]) -> Result<Vec<f32>, String> {
+        let look = self.first_look(clip, false)?;
+        let input =
+            FrameInput { picture: &look.picture, next: look.next.as_ref(), index: look.frame, clip: &look.clip };
+        let features = self.localizer().encode_image(&input).map_err(|error| error.to_string())?;
+        let agree = |(_, embedding): &(usize, QueryEmbedding)| {
+            let heatmap = self.localizer().join(&features, embedding).map_err(|error| error.to_string())?;
+            Ok(self.similarity.of(&heatmap))
+        };
+        heard.iter().map(agree).collect()
+    }
+}
+
+fn recalls(matrix: &Similarities, direction: Direction) -> Recalls {
+    let of = |ties: Ties| {
+        let ranks = matrix.ranks(direction, ties);
+        [1, 5, 10].map(|k| recall_at(&ranks, k))
+    };
+    let pessimistic = matrix.ranks(direction, Ties::Pessimistic);
+    Recalls {
+        stable: of(Ties::Stable),
+        optimistic: of(Ties::Optimistic),
+        pessimistic: of(Ties::Pessimistic),
+        median_rank: median_rank(&matrix.ranks(direction, Ties::Stable)),
+        curve: (1..=CURVE_POINTS).map(|k| recall_at(&pessimistic, k)).collect(),
+    }
+}
