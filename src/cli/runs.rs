@@ -10,9 +10,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::evaluate::{EvaluateError, PARTIAL, write_run};
-use crate::evaluation::{
-    self, Comparison, Figure, FinishedRun, Request, Retrieval, Similarity, WindowChoice,
-};
+use crate::evaluation::{self, Comparison, Figure, FinishedRun, Request, Retrieval, Similarity, WindowChoice};
 use crate::localizers::store::Shelf;
 
 #[derive(Debug, Args)]
@@ -152,10 +150,16 @@ pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8
     };
     let stop = Arc::new(AtomicBool::new(false));
     let display = Mutex::new(Counter::new());
-    let run =
-        evaluation::retrieve(&request, arguments.similarity, arguments.jobs, &Shelf::discover(), &stop, |done, all| {
+    let run = evaluation::retrieve(
+        &request,
+        arguments.similarity,
+        arguments.jobs,
+        &Shelf::discover(),
+        &stop,
+        |done, all| {
             display.lock().unwrap_or_else(PoisonError::into_inner).show(done, all);
-        })?;
+        },
+    )?;
     let whole = run.results.iter().all(|result| result.failures.is_empty());
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &run).map_err(std::io::Error::from)?;
@@ -169,7 +173,8 @@ pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8
 }
 
 fn text_of_retrieval(result: &Retrieval) -> String {
-    let mut text = format!("{}: {} clips, similarity by the map's {:?}\n", result.model, result.clips, result.similarity);
+    let mut text =
+        format!("{}: {} clips, similarity by the map's {:?}\n", result.model, result.clips, result.similarity);
     for (name, recalls) in [("sound → image", &result.audio_to_image), ("image → sound", &result.image_to_audio)] {
         let three = |values: &[f64; 3]| values.map(|value| format!("{:6.2}", value * 100.0)).join(" ");
         text += &format!(

@@ -166,7 +166,11 @@ impl Work<'_> {
     }
 
     /// Something for each clip, on all workers, in the order of the clips.
-    fn each<T: Send>(&self, clips: &[usize], work: impl Fn(usize) -> Result<T, String> + Sync) -> Vec<Result<T, String>> {
+    fn each<T: Send>(
+        &self,
+        clips: &[usize],
+        work: impl Fn(usize) -> Result<T, String> + Sync,
+    ) -> Vec<Result<T, String>> {
         let next = AtomicUsize::new(0);
         let done = Mutex::new(Vec::with_capacity(clips.len()));
         std::thread::scope(|scope| {
