@@ -10,8 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::theme::ThemeChoice;
-use crate::dataset::project::ReviewVerdict;
+use crate::dataset::project::{FactId, ReviewVerdict};
 use crate::engine::SoundChoice;
+use crate::geometry::Rect;
 use crate::localizers::WindowRule;
 
 /// How several maps share the stage.
@@ -126,6 +127,18 @@ pub enum Command {
     /// `None` goes back to the protocol's own threshold.
     SetThreshold(Option<f32>),
     SetWindowRule(WindowRule),
+
+    /// The next drag on the stage draws a box, or no longer.
+    ToggleDrawing,
+    /// A box at the frame on screen, in fractions of the frame.
+    AddBox(Rect),
+    SelectBox(Option<FactId>),
+    SetBox(FactId, Rect),
+    LabelBox(FactId, String),
+    SetBoxSounding(FactId, bool),
+    DeleteBox,
+    Undo,
+    Redo,
 
     SelectClip(usize),
     NextClip,
@@ -319,6 +332,14 @@ pub const COMMANDS: &[CommandInfo] = commands! {
         "window-benchmark", "Audio window as in the benchmark", [], "",
             |_| Some(Command::SetWindowRule(WindowRule::Benchmark));
         "readouts-copy", "Copy the readouts", [ctrl_shift(Key::C)], "", |_| Some(Command::CopyReadouts);
+    }
+    "Boxes" {
+        "box-draw", "Draw a box", [key(Key::B)], "", |_| Some(Command::ToggleDrawing);
+        "box-add", "Add a box", [], "LEFT TOP RIGHT BOTTOM", |a| Some(Command::AddBox(Rect::new(
+            number(a)?, number(a.get(1..)?)?, number(a.get(2..)?)?, number(a.get(3..)?)?)));
+        "box-delete", "Delete the chosen box", [key(Key::Delete), key(Key::Backspace)], "", |_| Some(Command::DeleteBox);
+        "undo", "Undo", [ctrl(Key::Z)], "", |_| Some(Command::Undo);
+        "redo", "Redo", [ctrl_shift(Key::Z), ctrl(Key::Y)], "", |_| Some(Command::Redo);
     }
     "Clips" {
         "clip", "Go to a clip", [], "N", |a| Some(Command::SelectClip(place(a)?));

@@ -3,9 +3,10 @@
 use egui::{Align, Color32, Layout, Pos2, RichText, ScrollArea, Sense, Stroke, Ui, Vec2};
 
 use super::command::Command;
-use super::open_clip::OwnSound;
+use super::open_clip::{OwnSound, ShownBox};
 use super::state::{AppState, ShelfState, reads};
 use super::theme;
+use crate::dataset::project::FactId;
 use crate::engine::SoundChoice;
 use crate::localizers::WindowRule;
 use crate::metrics::Verdict;
@@ -14,6 +15,8 @@ use crate::metrics::Verdict;
 #[derive(Default)]
 pub struct InspectorPanel {
     pub focus_shelf: bool,
+    /// The chosen box, its name as written, and as it is being typed.
+    label: Option<(FactId, String, String)>,
     /// The text prompt as it is being typed.
     prompt: String,
 }
@@ -33,7 +36,7 @@ impl InspectorPanel {
             ui.add_space(8.0);
             ui.separator();
             heading_ui(ui, "Boxes", |_| {});
-            boxes_ui(ui, state);
+            self.boxes_ui(ui, state, commands);
         });
     }
 
@@ -368,39 +371,93 @@ fn shelf_row_ui(ui: &mut Ui, title: &str, selected: bool, detail: Option<(String
     response
 }
 
-fn boxes_ui(ui: &mut Ui, state: &AppState) {
-    let colors = theme::palette(ui.visuals());
-    let Some(open) = &state.open else { return };
-    let boxes = open.boxes_at(open.frame);
-    if !open.has_annotations() {
-        ui.label(
-            RichText::new("No annotations. Drop a file of boxes on the window, or load one from the menu")
-                .color(colors.quiet_text),
-        );
-        return;
-    }
-    if boxes.is_empty() {
-        ui.label(RichText::new("Nothing sounds in view at this frame").color(colors.quiet_text));
-    }
-    for shown in &boxes {
-        ui.horizontal(|ui| {
-            let (rect, _) = ui.allocate_exact_size(Vec2::new(14.0, 12.0), Sense::hover());
-            ui.painter().rect_stroke(rect.shrink(1.0), 1.0, Stroke::new(1.4, colors.truth), egui::StrokeKind::Inside);
-            ui.label(shown.label.as_deref().unwrap_or("unnamed"));
-            if shown.sounding == Some(false) {
-                ui.label(RichText::new("silent").color(colors.quiet_text));
+impl InspectorPanel {
+    fn boxes_ui(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+        let colors = theme::palette(ui.visuals());
+        let Some(open) = &state.open else { return };
+        let boxes = open.boxes_at(open.frame);
+        if !open.has_annotations() {
+            ui.label(
+                RichText::new("No annotations. Drop a file of boxes on the window, or load one from the menu")
+                    .color(colors.quiet_text),
+            );
+        } else if boxes.is_empty() {
+            ui.label(RichText::new("Nothing sounds in view at this frame").color(colors.quiet_text));
+        }
+        for shown in &boxes {
+            let fact = state.editing.fact_of(shown);
+            let chosen = fact.filter(|fact| Some(*fact) == state.editing.selected);
+            let row = box_row_ui(ui, shown, fact.is_some());
+            if row.clicked() && fact.is_some() {
+                commands.push(Command::SelectBox(if chosen.is_some() { None } else { fact }));
             }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let share = shown.rect_fraction.area() * 100.0;
-                ui.label(RichText::new(format!("{share:.1} %")).font(theme::digits(11.0)).color(colors.quiet_text))
-                    .on_hover_text(format!(
-                        "{:.4}, {:.4} – {:.4}, {:.4} of the frame",
-                        shown.rect_fraction.left,
-                        shown.rect_fraction.top,
-                        shown.rect_fraction.right,
-                        shown.rect_fraction.bottom
-                    ));
-            });
+            if let Some(fact) = chosen {
+                self.chosen_box_ui(ui, shown, fact, commands);
+            }
+        }
+        if state.editing.clip.is_some() {
+            ui.add_space(4.0);
+            if ui.selectable_label(state.editing.drawing, "Draw a box").on_hover_text("B").clicked() {
+                commands.push(Command::ToggleDrawing);
+            }
+        }
+    }
+
+    /// What can be said of the chosen box.
+    fn chosen_box_ui(&mut self, ui: &mut Ui, shown: &ShownBox, fact: FactId, commands: &mut Vec<Command>) {
+        let written = shown.label.clone().unwrap_or_default();
+        if self.label.as_ref().is_none_or(|(own, ..)| *own != fact) {
+            self.label = Some((fact, written.clone(), written.clone()));
+        }
+        let Some((_, before, text)) = &mut self.label else { return };
+        if *before != written {
+            // Taken back, or changed elsewhere.
+            *before = written.clone();
+            *text = written.clone();
+        }
+        ui.horizontal_wrapped(|ui| {
+            let field = ui.add(egui::TextEdit::singleline(text).hint_text("what it is").desired_width(120.0));
+            field.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::TextInput, true, "Name of the box"));
+            if field.lost_focus() && *text != written {
+                commands.push(Command::LabelBox(fact, text.clone()));
+            }
+            let mut sounding = shown.sounding != Some(false);
+            if ui.checkbox(&mut sounding, "sounds").changed() {
+                commands.push(Command::SetBoxSounding(fact, sounding));
+            }
+            if ui.button("Delete").clicked() {
+                commands.push(Command::DeleteBox);
+            }
         });
     }
+}
+
+/// A box's line: its name, whether it is silent, its share of the frame.
+fn box_row_ui(ui: &mut Ui, shown: &ShownBox, editable: bool) -> egui::Response {
+    let colors = theme::palette(ui.visuals());
+    let name = shown.label.as_deref().unwrap_or("unnamed");
+    let row = ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(Vec2::new(14.0, 12.0), Sense::hover());
+        ui.painter().rect_stroke(rect.shrink(1.0), 1.0, Stroke::new(1.4, colors.truth), egui::StrokeKind::Inside);
+        ui.label(name);
+        if shown.sounding == Some(false) {
+            ui.label(RichText::new("silent").color(colors.quiet_text));
+        }
+        ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let share = shown.rect_fraction.area() * 100.0;
+            ui.label(RichText::new(format!("{share:.1} %")).font(theme::digits(11.0)).color(colors.quiet_text))
+                .on_hover_text(format!(
+                    "{:.4}, {:.4} – {:.4}, {:.4} of the frame",
+                    shown.rect_fraction.left,
+                    shown.rect_fraction.top,
+                    shown.rect_fraction.right,
+                    shown.rect_fraction.bottom
+                ));
+        });
+    });
+    let response = row.response.interact(if editable { Sense::click() } else { Sense::hover() });
+    if editable {
+        response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Button, true, format!("Box {name}")));
+    }
+    response
 }

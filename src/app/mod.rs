@@ -4,6 +4,7 @@
 //! waits: what takes long runs in jobs, in the inference pool, in the frame server or behind the player.
 
 mod apply;
+mod box_editor;
 mod clips_panel;
 mod command;
 mod dialogs;
@@ -20,6 +21,7 @@ mod project_desk;
 mod remote;
 mod settings;
 mod sound_picture;
+mod stage_boxes;
 mod stage_panel;
 mod state;
 mod status_bar;

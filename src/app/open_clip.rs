@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use crate::dataset::{Clip, ClipAnnotations, FileKind, Moment, Span};
+use crate::dataset::{Annotation, Clip, ClipAnnotations, FileKind, Moment, Span};
 use crate::engine::{ClipPictures, Job, JobControl, Material};
 use crate::geometry::{Rect, Size};
 use crate::media::{self, FrameServer, FrameTable, Media, Picture, Soundtrack, VideoReader};
@@ -16,6 +16,10 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 #[derive(Clone, Debug, PartialEq)]
 pub struct ShownBox {
     pub rect_fraction: Rect,
+    /// The statement that it comes from.
+    pub annotation: Annotation,
+    /// It lies between two keys of a track.
+    pub between_keys: bool,
     pub label: Option<String>,
     pub sounding: Option<bool>,
 }
@@ -248,6 +252,18 @@ impl OpenClip {
         Moment::of_frame(frame as u64, secs, (until - secs).max(0.0))
     }
 
+    /// The frame as boxes of the clip name it that are of single moments.
+    pub fn span_of_frame(&self, frame: usize) -> Span {
+        let secs = self.frame_secs(frame);
+        let boxes = self.annotations().map(ClipAnnotations::boxes).unwrap_or_default();
+        let in_secs = boxes.iter().any(|one| matches!(one.span, Span::Secs(_) | Span::Interval { .. }));
+        match self.annotations().and_then(|truth| truth.frame_rate) {
+            _ if in_secs => Span::Secs(secs),
+            Some(rate) => Span::Frame((secs * rate).round() as u64),
+            None => Span::Frame(frame as u64),
+        }
+    }
+
     pub fn boxes_at(&self, frame: usize) -> Vec<ShownBox> {
         let Some(annotations) = self.annotations() else { return Vec::new() };
         annotations
@@ -256,6 +272,8 @@ impl OpenClip {
             .filter(|shown| shown.annotation.visible)
             .map(|shown| ShownBox {
                 rect_fraction: shown.rect_fraction,
+                annotation: shown.annotation.clone(),
+                between_keys: shown.between_keys,
                 label: shown.annotation.label.clone(),
                 sounding: Some(shown.sounding),
             })

@@ -6,8 +6,8 @@ use super::App;
 use super::project_desk::{News, ProjectDesk, StoredClip};
 use super::state::ClipRow;
 use super::update::truth_rule;
-use crate::dataset::Dataset;
-use crate::dataset::project::{ReviewVerdict, Source};
+use crate::dataset::project::{ClipId, FactId, ReviewVerdict, Source};
+use crate::dataset::{Annotation, ClipAnnotations, Dataset};
 
 impl App {
     /// Saves the clips that are open as a project, or takes them into the one at `path`, and goes on in it.
@@ -59,6 +59,9 @@ impl App {
                         self.opening_failed("There is no clip in this project".into());
                     }
                 }
+                News::Truth { clip, annotations, boxes } => self.take_truth(clip, annotations, boxes),
+                News::NothingToUndo => self.state.notices.info("There is nothing to undo"),
+                News::NotSaved(error) => self.state.notices.error(format!("It was not saved: {error}")),
                 News::Failed(error) => self.opening_failed(error),
             }
         }
@@ -80,6 +83,39 @@ impl App {
         self.scoring_changed = true;
     }
 
+    /// Takes over what is now written of a clip.
+    fn take_truth(&mut self, id: ClipId, annotations: Option<ClipAnnotations>, boxes: Vec<(FactId, Annotation)>) {
+        let Some(index) = self.state.clips.iter().position(|row| row.stored == Some(id)) else { return };
+        if self.state.selected_clip == Some(index) {
+            let editing = &mut self.state.editing;
+            editing.clip = Some(id);
+            editing.pending = None;
+            editing.selected = editing.selected.filter(|fact| boxes.iter().any(|(own, _)| own == fact));
+            editing.boxes = boxes;
+            if let Some(open) = &mut self.state.open
+                && open.annotations() != annotations.as_ref()
+            {
+                open.set_annotations(annotations.clone());
+                self.scoring_changed = true;
+            }
+        } else {
+            // Something of another clip was taken back: that must be seen.
+            self.select_clip(index);
+        }
+        if let Some(row) = self.state.clips.get_mut(index) {
+            row.clip.annotations = annotations;
+        }
+    }
+
+    /// Asks for the rows behind the boxes of the clip that is open now.
+    pub(super) fn ask_truth(&mut self) {
+        self.state.editing = super::box_editor::Editing::default();
+        let row = self.state.selected_clip.and_then(|index| self.state.clips.get(index));
+        if let (Some(desk), Some(id)) = (&self.state.project, row.and_then(|row| row.stored)) {
+            desk.ask_truth(id);
+        }
+    }
+
     fn selected_id(&self) -> Option<String> {
         self.state.selected_clip.and_then(|index| self.state.clips.get(index)).map(|row| row.clip.id.clone())
     }
@@ -98,6 +134,7 @@ impl App {
             if let Some(place) = place {
                 self.state.selected_clip = Some(first + place);
                 self.state.kept_clip = None;
+                self.ask_truth();
             }
         } else if self.state.selected_clip.is_none()
             && let Some(index) = self.state.clips.iter().position(|row| !row.clip.media.is_missing())

@@ -9,8 +9,8 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::dataset::project::{ClipId, ClipQuery, Project, ReviewVerdict, Source};
-use crate::dataset::{Clip, Dataset, DatasetError};
+use crate::dataset::project::{ClipId, ClipQuery, Edit, Fact, FactId, Project, ReviewVerdict, Source};
+use crate::dataset::{Annotation, Clip, ClipAnnotations, Dataset, DatasetError};
 use crate::engine::Wake;
 
 /// A clip of a project as the list holds it.
@@ -28,12 +28,22 @@ pub enum News {
     Clips(Vec<StoredClip>),
     /// Every clip has come in.
     Complete,
-    /// Nothing can be read from it, or something could not be written.
+    /// What is true of a clip now, with the rows behind its boxes.
+    Truth { clip: ClipId, annotations: Option<ClipAnnotations>, boxes: Vec<(FactId, Annotation)> },
+    /// Nothing was left to take back or to make again.
+    NothingToUndo,
+    /// Nothing can be read from it.
     Failed(String),
+    /// A review or a change could not be written.
+    NotSaved(String),
 }
 
 enum Task {
     Review { clip: ClipId, verdict: ReviewVerdict },
+    Tell(ClipId),
+    Edit(Edit),
+    Undo,
+    Redo,
 }
 
 /// The window's side of an open project. Dropping it ends its thread once everything asked for is written.
@@ -74,9 +84,33 @@ impl ProjectDesk {
 
     /// Writes what somebody says of a clip's truth.
     pub fn review(&self, clip: ClipId, verdict: ReviewVerdict) {
+        self.send(Task::Review { clip, verdict });
+    }
+
+    /// Asks for a [`News::Truth`] of a clip.
+    pub fn ask_truth(&self, clip: ClipId) {
+        self.send(Task::Tell(clip));
+    }
+
+    /// Writes a change; a [`News::Truth`] answers.
+    pub fn edit(&self, edit: Edit) {
+        self.send(Task::Edit(edit));
+    }
+
+    /// Takes the last change back.
+    pub fn undo(&self) {
+        self.send(Task::Undo);
+    }
+
+    /// Makes the change again that was taken back last.
+    pub fn redo(&self) {
+        self.send(Task::Redo);
+    }
+
+    fn send(&self, task: Task) {
         if let Some(tasks) = &self.tasks {
             // The thread only ends after a failure that it has told of.
-            let _ = tasks.send(Task::Review { clip, verdict });
+            let _ = tasks.send(task);
         }
     }
 }
@@ -106,13 +140,45 @@ impl Worker {
             Err(error) => return self.tell(News::Failed(error.to_string())),
         };
         for task in todo {
-            let done = match task {
-                Task::Review { clip, verdict } => project.review(clip, verdict, None, None),
-            };
-            if let Err(error) = done {
-                self.tell(News::Failed(format!("The review was not saved: {error}")));
+            if let Err(error) = self.carry_out(&mut project, task) {
+                self.tell(News::NotSaved(error.to_string()));
             }
         }
+    }
+
+    fn carry_out(&self, project: &mut Project, task: Task) -> Result<(), DatasetError> {
+        let clip = match task {
+            Task::Review { clip, verdict } => return project.review(clip, verdict, None, None),
+            Task::Tell(clip) => Some(clip),
+            Task::Edit(edit) => {
+                let done = project.apply(&edit);
+                if let Err(error) = done {
+                    // What is shown must be what is written.
+                    self.tell_truth(project, edit.clip)?;
+                    return Err(error);
+                }
+                Some(edit.clip)
+            }
+            Task::Undo => project.undo()?.map(|past| past.clip),
+            Task::Redo => project.redo()?.map(|past| past.clip),
+        };
+        match clip {
+            Some(clip) => self.tell_truth(project, clip),
+            None => {
+                self.tell(News::NothingToUndo);
+                Ok(())
+            }
+        }
+    }
+
+    fn tell_truth(&self, project: &Project, clip: ClipId) -> Result<(), DatasetError> {
+        let boxes = project.facts(clip)?.into_iter().filter_map(|(id, fact)| match fact {
+            Fact::Box(annotation) => Some((id, annotation)),
+            Fact::Sound(_) | Fact::Mask(_) => None,
+        });
+        let boxes = boxes.collect();
+        self.tell(News::Truth { clip, annotations: project.annotations(clip)?, boxes });
+        Ok(())
     }
 
     fn read(&self, dataset: Option<Dataset>) -> Result<Project, DatasetError> {

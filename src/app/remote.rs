@@ -130,6 +130,8 @@ pub(super) fn state_json(state: &AppState) -> Value {
             "frames": open.frame_count(),
             "duration_secs": open.duration_secs,
             "has_annotations": open.has_annotations(),
+            "boxes_can_be_changed": state.editing.clip.is_some(),
+            "box_is_chosen": state.editing.selected.is_some(),
             "boxes": open.boxes_at(open.frame).iter().map(|shown| json!({
                 "left": shown.rect_fraction.left,
                 "top": shown.rect_fraction.top,

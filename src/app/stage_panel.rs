@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use egui::{Align2, Color32, CornerRadius, Pos2, RichText, Sense, Shape, Stroke, StrokeKind, Ui, Vec2};
+use egui::{Align2, Color32, CornerRadius, Pos2, RichText, Sense, Stroke, Ui, Vec2};
 
 use super::command::{Command, StageView, keys_text};
+use super::stage_boxes::{self, BoxDrag, boxes_ui};
 use super::state::{AppState, ModelSlot};
 use super::theme::{self, Palette};
 use crate::engine::Localized;
@@ -16,6 +17,7 @@ use crate::render::{self, Colormap, Drawing, Fill, Overlay, OverlayStyle, StageD
 #[derive(Default)]
 pub struct StagePanel {
     dragging_divider: bool,
+    box_drag: Option<BoxDrag>,
     /// Where the frame lies on screen, in points (the first tile's); for the control socket.
     pub frame_rect: Option<egui::Rect>,
 }
@@ -51,9 +53,14 @@ impl StagePanel {
             open.server.as_ref().and_then(|server| server.get(open.frame).or_else(|| server.nearest(open.frame)));
         let tiles = tiles(state, rect);
         for tile in &tiles {
-            tile_ui(ui, state, tile, frame_size, shown.as_ref(), colors);
+            tile_ui(ui, state, tile, frame_size, shown.as_ref(), self.box_drag.as_ref(), colors);
         }
         badges_ui(ui, rect, state, shown.as_deref(), colors);
+        if state.editing.drawing {
+            let at = rect.center_top() + Vec2::new(0.0, 10.0);
+            let painter = ui.painter().with_clip_rect(rect);
+            label_ui(&painter, at, Align2::CENTER_TOP, "Drag to draw a box; Escape leaves it", Some(colors.accent));
+        }
         if let Some(tile) = tiles.first() {
             let letterbox = letterbox(state, frame_size, tile.picture);
             self.frame_rect = Some(egui_rect(&letterbox.panel_rect));
@@ -69,7 +76,7 @@ impl StagePanel {
         letterbox: Letterbox,
         commands: &mut Vec<Command>,
     ) {
-        if response.double_clicked() {
+        if response.double_clicked() && state.editing.selected.is_none() {
             commands.push(Command::FitStage);
         }
         if state.view.stage == StageView::Wipe {
@@ -91,7 +98,9 @@ impl StagePanel {
                 self.dragging_divider = false;
             }
         }
-        if response.dragged() && !self.dragging_divider && state.view.zoom > 1.0 {
+        let editable = !self.dragging_divider && state.view.stage != StageView::Grid;
+        let editing = editable && stage_boxes::edit_ui(ui, state, response, &letterbox, &mut self.box_drag, commands);
+        if response.dragged() && !self.dragging_divider && !editing && state.view.zoom > 1.0 {
             commands.push(Command::PanStage(response.drag_delta().x, response.drag_delta().y));
         }
         if response.hovered() {
@@ -114,7 +123,7 @@ fn letterbox(state: &AppState, frame_size: Size, panel: egui::Rect) -> Letterbox
     fit.zoomed(state.view.zoom, state.view.anchor)
 }
 
-fn egui_rect(rect: &Rect) -> egui::Rect {
+pub(super) fn egui_rect(rect: &Rect) -> egui::Rect {
     egui::Rect::from_min_max(
         Pos2::new(rect.left as f32, rect.top as f32),
         Pos2::new(rect.right as f32, rect.bottom as f32),
@@ -230,7 +239,15 @@ fn tile_width(rect: egui::Rect, count: usize, columns: usize, aspect: f32) -> f3
     width.min(height * aspect)
 }
 
-fn tile_ui(ui: &Ui, state: &AppState, tile: &Tile, frame_size: Size, shown: Option<&Arc<Frame>>, colors: &Palette) {
+fn tile_ui(
+    ui: &Ui,
+    state: &AppState,
+    tile: &Tile,
+    frame_size: Size,
+    shown: Option<&Arc<Frame>>,
+    box_drag: Option<&BoxDrag>,
+    colors: &Palette,
+) {
     let letterbox = letterbox(state, frame_size, tile.picture);
     let frame_rect = egui_rect(&letterbox.panel_rect);
     let clip = tile.picture.intersect(ui.clip_rect());
@@ -256,7 +273,7 @@ fn tile_ui(ui: &Ui, state: &AppState, tile: &Tile, frame_size: Size, shown: Opti
     ui.painter().add(Drawing::from(draw).into_callback());
     let painter = ui.painter().with_clip_rect(clip);
     if tile.boxes && state.view.show_boxes {
-        boxes_ui(&painter, state, &letterbox);
+        boxes_ui(&painter, state, &letterbox, box_drag);
     }
     if let Some((label, color)) = &tile.label {
         let at = Pos2::new(frame_rect.left().max(tile.picture.left()), tile.picture.top() - TILE_LABEL / 2.0);
@@ -344,28 +361,8 @@ fn overlay(state: &AppState, slot: &ModelSlot, answer: &Localized, style: Overla
     }
 }
 
-fn boxes_ui(painter: &egui::Painter, state: &AppState, letterbox: &Letterbox) {
-    let Some(open) = &state.open else { return };
-    for shown in open.boxes_at(open.frame) {
-        let rect = egui_rect(&letterbox.panel_rect_from_fraction(&shown.rect_fraction));
-        let silent = shown.sounding == Some(false);
-        let bright = if silent { Color32::from_gray(190) } else { Color32::WHITE };
-        let corners = [rect.left_top(), rect.right_top(), rect.right_bottom(), rect.left_bottom(), rect.left_top()];
-        painter.rect_stroke(rect, 1.0, Stroke::new(3.4, Color32::from_black_alpha(130)), StrokeKind::Middle);
-        if silent {
-            painter.extend(Shape::dashed_line(&corners, Stroke::new(1.4, bright), 6.0, 5.0));
-        } else {
-            painter.rect_stroke(rect, 1.0, Stroke::new(1.6, bright), StrokeKind::Middle);
-        }
-        if let Some(label) = &shown.label {
-            let text = if silent { format!("{label} (silent)") } else { label.clone() };
-            label_ui(painter, rect.left_top() + Vec2::new(0.0, -4.0), Align2::LEFT_BOTTOM, &text, None);
-        }
-    }
-}
-
 /// Text on a dark plate, readable over any picture.
-fn label_ui(painter: &egui::Painter, at: Pos2, align: Align2, text: &str, color: Option<Color32>) {
+pub(super) fn label_ui(painter: &egui::Painter, at: Pos2, align: Align2, text: &str, color: Option<Color32>) {
     let galley = painter.layout_no_wrap(text.to_owned(), theme::body(12.0), Color32::WHITE);
     let swatch = if color.is_some() { 14.0 } else { 0.0 };
     let size = galley.size() + Vec2::new(12.0 + swatch, 6.0);

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::box_editor::Editing;
 use super::command::StageView;
 use super::notices::Notices;
 use super::open_clip::OpenClip;
@@ -161,6 +162,8 @@ pub struct AppState {
     pub project_is_read: bool,
     /// Id of the clip that stays open while the list comes anew from the project.
     pub kept_clip: Option<String>,
+    /// Drawing and correcting boxes.
+    pub editing: Editing,
     /// Changes with the reviews in the list.
     pub reviews_version: u64,
     pub clips: Vec<ClipRow>,
@@ -243,6 +246,7 @@ impl AppState {
             project_is_read: false,
             kept_clip: None,
             reviews_version: 0,
+            editing: Editing::default(),
             clips: Vec::new(),
             selected_clip: None,
             open: None,

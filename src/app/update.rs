@@ -240,6 +240,7 @@ impl App {
         self.state.player.set_track(None, 0.0, open.duration_secs);
         self.state.read_playback();
         self.state.open = Some(open);
+        self.ask_truth();
         self.sound_changed = true;
         self.scoring_changed = true;
         self.wish_changed = true;

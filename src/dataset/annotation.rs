@@ -174,6 +174,13 @@ impl Annotation {
         annotation
     }
 
+    /// The same statement about another place: what was odd about the old numbers is gone with them.
+    pub fn moved_to(&self, rect_fraction: Rect) -> Self {
+        let mut moved = Self { rect_fraction, written: None, interpolated: false, quirks: Vec::new(), ..self.clone() };
+        moved.note_shape_quirks();
+        moved
+    }
+
     /// The part of the box inside the frame; empty (see [`Rect::is_empty`]) for a degenerate box.
     pub fn clamped_fraction(&self) -> Rect {
         let unit = |value: f64| value.clamp(0.0, 1.0);

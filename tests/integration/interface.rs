@@ -97,6 +97,40 @@ impl Window {
         self.harness.step();
     }
 
+    /// A place of the frame, in fractions of it, on screen.
+    fn place(&self, at: (f64, f64)) -> egui::Pos2 {
+        let state = self.state();
+        let edge = |index: usize| state["screen"]["frame_rect_points"][index].as_f64().unwrap();
+        egui::pos2((edge(0) + at.0 * (edge(2) - edge(0))) as f32, (edge(1) + at.1 * (edge(3) - edge(1))) as f32)
+    }
+
+    fn button(&mut self, pos: egui::Pos2, pressed: bool) {
+        let modifiers = egui::Modifiers::NONE;
+        self.harness.event(egui::Event::PointerMoved(pos));
+        self.harness.step();
+        self.harness.event(egui::Event::PointerButton {
+            pos,
+            button: egui::PointerButton::Primary,
+            pressed,
+            modifiers,
+        });
+        self.harness.step();
+    }
+
+    fn click(&mut self, at: (f64, f64)) {
+        let at = self.place(at);
+        self.button(at, true);
+        self.button(at, false);
+    }
+
+    fn drag(&mut self, from: (f64, f64), to: (f64, f64)) {
+        let (from, to) = (self.place(from), self.place(to));
+        self.button(from, true);
+        self.harness.event(egui::Event::PointerMoved(from + (to - from) * 0.5));
+        self.harness.step();
+        self.button(to, false);
+    }
+
     fn send(&mut self, command: Command) {
         let context = self.harness.ctx.clone();
         self.harness.state_mut().command(command, &context);
@@ -317,6 +351,59 @@ fn reviews_are_kept_in_a_project() {
     assert_eq!(window.state()["review"], "accept");
     assert!(window.state()["clip"]["has_annotations"] == true, "with its truth");
     window.harness.get_by_label("Clip cat.png, to correct");
+}
+
+#[test]
+fn boxes_are_drawn_corrected_and_taken_back() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let project = window.folder.path().join("bells.sonolens");
+    window.harness.key_press(egui::Key::B);
+    window.wait("a word on where boxes are changed", |state| {
+        state["notices"].as_array().unwrap().iter().any(|notice| notice["text"].as_str().unwrap().contains("project"))
+    });
+    window.send(Command::SaveProject(project.clone()));
+    window.wait("the project", |state| state["clip"]["boxes_can_be_changed"] == true);
+    let count = |state: &Value| state["clip"]["boxes"].as_array().unwrap().len();
+    let ciou = |state: &Value| state["models"][0]["readout"]["ciou"].as_f64();
+
+    window.harness.key_press(egui::Key::B);
+    window.harness.step();
+    window.drag((0.02, 0.02), (0.1, 0.12));
+    window.wait("a second box, scored", |state| count(state) == 2 && ciou(state).is_some_and(|ciou| ciou < 0.999));
+    let drawn = window.state()["clip"]["boxes"][1].clone();
+    assert!((drawn["right"].as_f64().unwrap() - 0.1).abs() < 0.01, "{drawn}");
+    assert_eq!(drawn["label"], "bell", "named as the others are");
+
+    // The first box: chosen by a click, its right side pulled in, moved as a whole.
+    window.click((0.5, 0.5));
+    window.wait("it is chosen", |state| state["clip"]["box_is_chosen"] == true);
+    window.drag((BOX[2], 0.5), (BOX[2] - 0.2, 0.5));
+    let right = |state: &Value| state["clip"]["boxes"][0]["right"].as_f64().unwrap();
+    window.wait("it is narrower", |state| (right(state) - (BOX[2] - 0.2)).abs() < 0.01);
+    let left = window.state()["clip"]["boxes"][0]["left"].as_f64().unwrap();
+    assert_eq!(left, BOX[0], "its other side stays to the last digit");
+    let narrow = window.state()["models"][0]["readout"]["ciou"].clone();
+    window.drag((0.4, 0.5), (0.45, 0.5));
+    window.wait("it has moved", |state| state["clip"]["boxes"][0]["left"].as_f64().unwrap() > BOX[0] + 0.03);
+
+    let undo = |window: &mut Window| window.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
+    undo(&mut window);
+    window.wait("the move is taken back", |state| state["models"][0]["readout"]["ciou"] == narrow);
+    undo(&mut window);
+    undo(&mut window);
+    window.wait("all is as it was", |state| count(state) == 1 && ciou(state) == Some(1.0));
+    let shift = egui::Modifiers::COMMAND | egui::Modifiers::SHIFT;
+    window.harness.key_press_modifiers(shift, egui::Key::Z);
+    window.wait("the drawing is made again", |state| count(state) == 2);
+    undo(&mut window);
+    window.wait("and taken back", |state| count(state) == 1);
+
+    window.harness.get_by_label("Box bell").click();
+    window.wait("chosen in the list", |state| state["clip"]["box_is_chosen"] == true);
+    window.harness.key_press(egui::Key::Delete);
+    window.wait("no box", |state| count(state) == 0);
+    undo(&mut window);
+    window.wait("the box", |state| count(state) == 1 && ciou(state) == Some(1.0));
 }
 
 #[test]
