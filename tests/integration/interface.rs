@@ -398,6 +398,8 @@ fn boxes_are_drawn_corrected_and_taken_back() {
     undo(&mut window);
     window.wait("and taken back", |state| count(state) == 1);
 
+    window.harness.key_press(egui::Key::Escape);
+    window.wait("nothing chosen", |state| state["clip"]["box_is_chosen"] == false);
     window.harness.get_by_label("Box bell").click();
     window.wait("chosen in the list", |state| state["clip"]["box_is_chosen"] == true);
     window.harness.key_press(egui::Key::Delete);
