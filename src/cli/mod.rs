@@ -13,6 +13,7 @@ pub mod probe;
 pub mod probe_dataset;
 pub mod runs;
 pub mod soundstage;
+pub mod train;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -71,6 +72,8 @@ enum Command {
     Annotations(AnnotationsCommand),
     /// Make synthetic clips with exact ground truth, split and with negatives
     Soundstage(soundstage::SoundstageArguments),
+    /// Train a system of the field on clips
+    Train(train::TrainArguments),
     /// Look for what the program needs: adapter, audio device, FFmpeg, models
     Doctor(JsonArguments),
 }
@@ -178,7 +181,8 @@ struct JsonArguments {
 
 /// Runs the program with these arguments and returns its exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
-    let parsed = match CommandLine::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let parsed = match CommandLine::try_parse_from(&arguments) {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version are answers; everything else is wrong usage.
@@ -186,11 +190,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             return if error.use_stderr() { 2 } else { 0 };
         }
     };
-    let mut out = std::io::stdout().lock();
+    let mut out = std::io::stdout();
     let done = |()| 0;
     let outcome: anyhow::Result<u8> = match parsed.command {
         None => {
-            drop(out);
             let WindowArguments { paths, models, ipc } = parsed.window;
             app::run(app::StartOptions { paths, models, ipc, ..app::StartOptions::default() })
                 .map(done)
@@ -219,6 +222,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             annotations::convert(&input, &output, &options, &mut out).map(done).map_err(Into::into)
         }
         Some(Command::Soundstage(arguments)) => soundstage::run(&arguments, &mut out).map(done).map_err(Into::into),
+        Some(Command::Train(arguments_of_run)) => {
+            // As it was typed, but for where the program lies.
+            let words = arguments.iter().skip(1).map(|word| word.to_string_lossy());
+            let command = std::iter::once("sonolens".into()).chain(words).collect::<Vec<_>>().join(" ");
+            train::run_command(&arguments_of_run, command, &mut out).map(done).map_err(Into::into)
+        }
         Some(Command::Doctor(JsonArguments { json })) => doctor::run(json, &mut out).map(done).map_err(Into::into),
     };
     match outcome {

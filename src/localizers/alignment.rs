@@ -7,7 +7,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::{Heatmap, Mixture, ObjectPrior};
 use crate::network::StateDict;
@@ -39,7 +39,7 @@ impl Alignment {
             }
             _ => "The authors name no torchvision version; the picture is resized without antialiasing, as before 0.17",
         };
-        let info = LocalizerInfo {
+        let mut info = LocalizerInfo {
             system,
             hearing: Some(Hearing { rate: 16_000, resampler: Resampler::SoxrHq }),
             window: WindowPlan { length_secs: 3.0, benchmark: BenchmarkWindow::From { start_secs: 3.5 } },
@@ -50,6 +50,7 @@ impl Alignment {
             query_matters: true,
             remark: Some(remark),
         };
+        TrainedWith::of(weights)?.adapt(&mut info);
         let guided = system.id == "alignment-ogl";
         let object_guide = guided.then(|| ObjectGuide::new(&weights.view())).transpose()?;
         Ok(Self { info, network: AveNet::new(weights)?, object_guide })

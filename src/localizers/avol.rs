@@ -8,7 +8,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::Heatmap;
 use crate::media::Picture;
@@ -31,7 +31,7 @@ pub(super) struct Avol {
 
 impl Avol {
     pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
-        let info = LocalizerInfo {
+        let mut info = LocalizerInfo {
             system,
             hearing: Some(Hearing { rate: 48_000, resampler: Resampler::SoxrHq }),
             window: WindowPlan { length_secs: 1.0, benchmark: BenchmarkWindow::From { start_secs: 4.0 } },
@@ -45,6 +45,7 @@ impl Avol {
                  picture and sound do not agree; shown is 1 minus that map",
             ),
         };
+        TrainedWith::of(weights)?.adapt(&mut info);
         let every = weights.view();
         let head = |key: &str| Conv2d::new(&every, key, &Conv2dConfig::default());
         let single =
@@ -74,7 +75,7 @@ impl Localizer for Avol {
     }
 
     fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures> {
-        let image = VIEW.render(frame.picture, &Normalization::IMAGENET)?;
+        let image = self.info.view.render(frame.picture, &Normalization::IMAGENET)?;
         let [first, second] = &self.vision_head;
         let features = map_array(&second.forward(&first.forward(&self.vision.forward(&image)?)?)?)?;
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), vec![("features", features)]) })

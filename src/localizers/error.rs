@@ -9,6 +9,8 @@ use crate::network::{NetworkError, WeightError};
 /// Why a localizer could not be opened or could not answer.
 #[derive(Debug, Error)]
 pub enum LocalizerError {
+    #[error("'{text}' has words that this model was not trained with")]
+    UnknownWords { text: String },
     #[error("no model is called '{id}'; `sonolens models list` shows those that are")]
     UnknownSystem { id: String },
     #[error("{id} has no variant '{variant}'{}", if .known.is_empty() { ", it has no variants".to_owned() } else { format!("; there are: {}", .known.join(", ")) })]

@@ -7,7 +7,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::{Heatmap, Mixture, ObjectPrior};
 use crate::network::{Activation, Conv2d, Conv2dConfig, Linear, ResNet18, ResNet18Config, StateDict, global_max_pool};
@@ -31,7 +31,7 @@ impl EzVsl {
         let guided = system.id == "ez-vsl-ogl";
         let every = weights.view();
         Ok(Self {
-            info: info(system, None),
+            info: info(system, None, weights)?,
             vision: ResNet18::new(&weights.under("imgnet."), &ResNet18Config::default())?,
             vision_projection: Conv2d::new(&every, "img_proj", &Conv2dConfig::default())?,
             audio: ResNet18::new(&weights.under("audnet."), &ResNet18Config::default())?,
@@ -42,8 +42,12 @@ impl EzVsl {
 }
 
 /// What EZ-VSL and SLAVC have in common.
-pub(super) fn info(system: &'static System, remark: Option<&'static str>) -> LocalizerInfo {
-    LocalizerInfo {
+pub(super) fn info(
+    system: &'static System,
+    remark: Option<&'static str>,
+    weights: &StateDict,
+) -> Result<LocalizerInfo> {
+    let mut info = LocalizerInfo {
         system,
         hearing: Some(Hearing { rate: 16_000, resampler: Resampler::SoxrHq }),
         window: WindowPlan { length_secs: 3.0, benchmark: BenchmarkWindow::Centered },
@@ -53,7 +57,9 @@ pub(super) fn info(system: &'static System, remark: Option<&'static str>) -> Loc
         needs_next_frame: false,
         query_matters: true,
         remark,
-    }
+    };
+    TrainedWith::of(weights)?.adapt(&mut info);
+    Ok(info)
 }
 
 /// The spectrogram of both: 16-bit mono, the tile rule, ln PSD.

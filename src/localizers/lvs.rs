@@ -5,7 +5,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::Heatmap;
 use crate::network::StateDict;
@@ -19,7 +19,7 @@ pub(super) struct Lvs {
 
 impl Lvs {
     pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
-        let info = LocalizerInfo {
+        let mut info = LocalizerInfo {
             system,
             hearing: Some(Hearing { rate: 16_000, resampler: Resampler::SoxrHq }),
             window: WindowPlan { length_secs: 10.0, benchmark: BenchmarkWindow::First },
@@ -30,6 +30,7 @@ impl Lvs {
             query_matters: true,
             remark: Some("Of a sound with several channels the left one is heard; the authors' loader takes mono only"),
         };
+        TrainedWith::of(weights)?.adapt(&mut info);
         Ok(Self { info, network: AveNet::new(weights)? })
     }
 }

@@ -32,11 +32,13 @@ mod ssl_tie;
 pub mod store;
 mod sspl;
 pub mod variants;
+mod trained;
 mod view;
 
 pub use error::LocalizerError;
 pub use localizer::{BenchmarkWindow, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan, WindowRule};
 pub use parts::{Array, ImageFeatures, Parts, QueryEmbedding};
-pub use view::{Normalization, Resizing, View, ViewRule};
+pub use trained::TrainedWith;
+pub use view::{Normalization, Resizing, View, ViewRule, resized};
 
 pub type Result<T> = std::result::Result<T, LocalizerError>;

@@ -9,7 +9,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::Heatmap;
 use crate::network::{BatchNorm, ResNet18, ResNet18Config, StateDict, global_avg_pool};
@@ -32,7 +32,7 @@ impl RcGrad {
             }
             BatchNorm::Folded => "The audio encoder normalizes by its running statistics, unlike the authors' code",
         };
-        let info = LocalizerInfo {
+        let mut info = LocalizerInfo {
             system,
             hearing: Some(Hearing { rate: 16_000, resampler: Resampler::KaiserBest }),
             window: WindowPlan { length_secs: 1.0, benchmark: BenchmarkWindow::Whole },
@@ -43,6 +43,7 @@ impl RcGrad {
             query_matters: true,
             remark: Some(remark),
         };
+        TrainedWith::of(weights)?.adapt(&mut info);
         let vision = ResNet18Config { last_stride: 1, ..ResNet18Config::default() };
         let audio = ResNet18Config { batch_norm: audio_norm, ..ResNet18Config::default() };
         Ok(Self {

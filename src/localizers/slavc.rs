@@ -45,7 +45,7 @@ impl Slavc {
             |place: usize| Conv2d::new(&every, &format!("{prefix}img_proj{place}"), &Conv2dConfig::default());
         let linear = |place: usize| Linear::new(&every, &format!("{prefix}aud_proj{place}"), Activation::None);
         Ok(Self {
-            info: info(system, remark),
+            info: info(system, remark, weights)?,
             vision: ResNet18::new(&weights.under(&format!("{prefix}imgnet.")), &ResNet18Config::default())?,
             vision_projections: [projection(1)?, projection(2)?],
             audio: ResNet18::new(&weights.under(&format!("{prefix}audnet.")), &ResNet18Config::default())?,

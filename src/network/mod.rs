@@ -10,6 +10,7 @@ mod conv;
 mod conv_stack;
 mod error;
 mod features;
+pub mod gradients;
 mod kernels;
 mod linear;
 mod norm;

@@ -64,6 +64,15 @@ pub(super) fn parallel(count: usize, task: impl Fn(usize) + Sync + Send) {
     }
 }
 
+/// The answers of tasks 0 … count − 1 in their order, made side by side if there are threads for it.
+pub(super) fn parallel_map<R: Send>(count: usize, task: impl Fn(usize) -> R + Sync + Send) -> Vec<R> {
+    if count <= 1 || thread_count() == 1 {
+        (0..count).map(task).collect()
+    } else {
+        (0..count).into_par_iter().map(task).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerError, LocalizerInfo,
-    Normalization, Parts, Query, QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    Normalization, Parts, Query, QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::Heatmap;
 use crate::network::{
@@ -35,7 +35,11 @@ pub(super) struct ClipTransformer {
 #[expect(clippy::large_enum_variant, reason = "one a model")]
 enum Asker {
     Sound(Wav2Clip),
-    Text(TextTransformer),
+    Text {
+        network: TextTransformer,
+        /// The published ids of its rows, rising, where it has not all of them.
+        token_ids: Option<Vec<u32>>,
+    },
 }
 
 /// Wav2CLIP's audio encoder (RCGrad's network and front end, in evaluation mode) and its projection into CLIP's space.
@@ -60,7 +64,11 @@ impl ClipTransformer {
     /// Asked by texts: CLIP's weights.
     pub(super) fn asked_by_text(system: &'static System, weights: &StateDict) -> Result<Self> {
         let weights = rounded_to_half(weights)?;
-        let asker = Asker::Text(TextTransformer::new(&weights.view())?);
+        let token_ids = match weights.get(TrainedWith::TOKENS_KEY) {
+            Some(ids) => Some(ids.to_dtype(DType::U32)?.flatten_all()?.to_vec1()?),
+            None => None,
+        };
+        let asker = Asker::Text { network: TextTransformer::new(&weights.view())?, token_ids };
         Self::new(system, &weights, asker)
     }
 
@@ -69,7 +77,7 @@ impl ClipTransformer {
         let logit_scale = weights.view().weight("logit_scale")?.flatten_all()?.to_vec1::<f32>()?;
         let side = vision.image_size() as u32;
         let hears = matches!(asker, Asker::Sound(_));
-        let info = LocalizerInfo {
+        let mut info = LocalizerInfo {
             system,
             hearing: hears.then_some(Hearing { rate: 16_000, resampler: Resampler::KaiserBest }),
             window: WindowPlan { length_secs: 1.0, benchmark: BenchmarkWindow::Whole },
@@ -80,6 +88,7 @@ impl ClipTransformer {
             query_matters: true,
             remark: None,
         };
+        info.window.length_secs = TrainedWith::of(weights)?.window_secs.unwrap_or(info.window.length_secs);
         Ok(Self { info, vision, logit_scale: logit_scale.first().copied().unwrap_or_default(), asker })
     }
 }
@@ -139,10 +148,16 @@ impl Localizer for ClipTransformer {
                 let heard = global_avg_pool(&network.audio.forward(&spectrogram_tensor(spectrogram, window)?)?)?;
                 values_of(&network.projection.forward(&network.hidden.forward(&heard)?)?)?
             }
-            (Asker::Text(network), Query::Text(text)) => {
-                values_of(&network.forward(&Tokenizer::published()?.tokenize(text)?)?)?
+            (Asker::Text { network, token_ids }, Query::Text(text)) => {
+                let mut tokens = Tokenizer::published()?.tokenize(text)?;
+                if let Some(ids) = token_ids {
+                    let rows: std::result::Result<Vec<u32>, usize> =
+                        tokens.iter().map(|token| ids.binary_search(token).map(|row| row as u32)).collect();
+                    tokens = rows.map_err(|_| LocalizerError::UnknownWords { text: (*text).to_owned() })?;
+                }
+                values_of(&network.forward(&tokens)?)?
             }
-            (Asker::Text(_), _) => {
+            (Asker::Text { .. }, _) => {
                 let (accepted, given) = ("a text", "a sound");
                 return Err(LocalizerError::QueryKind { id: self.info.id(), accepted, given });
             }

@@ -6,6 +6,7 @@ mod plan;
 
 use std::collections::BTreeMap;
 
+use crate::localizers::TrainedWith;
 use crate::network::{Misshapen, WeightError};
 use plan::Plan;
 
@@ -54,7 +55,8 @@ impl Layout {
                 Some(_) => {}
             }
         }
-        let is_unused = |key: &str| key.ends_with(BATCH_COUNTER) || unused.iter().any(|unused| key.starts_with(unused));
+        let known_to_all = |key: &str| key.ends_with(BATCH_COUNTER) || TrainedWith::KEYS.contains(&key);
+        let is_unused = |key: &str| known_to_all(key) || unused.iter().any(|unused| key.starts_with(unused));
         let extra = found.keys().filter(|key| !expected.contains_key(*key) && !is_unused(key));
         comparison.extra = extra.cloned().collect();
         comparison

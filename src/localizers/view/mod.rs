@@ -182,6 +182,22 @@ impl ViewRule {
     }
 }
 
+/// A picture at another size, by PIL's bicubic on bytes: what most loaders do before they cut their crop out of it.
+///
+/// # Errors
+/// As [`ViewRule::render`]; a size without pixels.
+pub fn resized(picture: &Picture, size: Size) -> Result<Picture> {
+    ViewRule::Whole.check(picture)?;
+    let Size { width, height } = size;
+    if size.area() == 0 || width.max(height) > LONGEST_SIDE {
+        return Err(LocalizerError::Picture { width, height, bytes: picture.rgb.len() });
+    }
+    let from = picture.size;
+    let bytes = Bytes { width: from.width as usize, height: from.height as usize, rgb: picture.rgb.clone() };
+    let rgb = pil::resize(&bytes, width as usize, height as usize, Filter::Bicubic).rgb;
+    Ok(Picture { size, rgb })
+}
+
 impl Bytes {
     fn cropped(&self, left: u32, top: u32, side: u32) -> Self {
         let (left, top, side) = (left as usize, top as usize, side as usize);

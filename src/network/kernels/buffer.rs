@@ -1,7 +1,7 @@
 //! Memory for activations, aligned to cache lines and used again, so that a forward pass does not ask the system for
 //! pages.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 
 const LINE_VALUES: usize = 16;
@@ -38,11 +38,24 @@ impl DerefMut for Buffer {
     }
 }
 
-/// What a thread keeps for its next passes, at most.
-const KEPT_LINES: usize = (64 << 20) / size_of::<Line>();
+/// What a thread keeps for its next passes, at most, unless [`keep`] said otherwise.
+pub const KEPT_BYTES: usize = 64 << 20;
 
 thread_local! {
     static KEPT: RefCell<Vec<Vec<Line>>> = const { RefCell::new(Vec::new()) };
+    static LIMIT_LINES: Cell<usize> = const { Cell::new(KEPT_BYTES / size_of::<Line>()) };
+}
+
+/// Lets this thread keep so much for its next passes; what it has kept beyond that is given back.
+pub fn keep(bytes: usize) {
+    let limit = bytes / size_of::<Line>();
+    LIMIT_LINES.set(limit);
+    KEPT.with_borrow_mut(|kept| {
+        let mut total: usize = kept.iter().map(Vec::len).sum();
+        while total > limit {
+            total -= kept.pop().map_or(total, |lines| lines.len());
+        }
+    });
 }
 
 /// A buffer whose memory goes back to the thread that drops it.
@@ -71,7 +84,7 @@ impl Drop for Scratch {
         let _ = KEPT.try_with(|kept| {
             let mut kept = kept.borrow_mut();
             let total: usize = kept.iter().map(Vec::len).sum();
-            if total + lines.len() <= KEPT_LINES {
+            if total + lines.len() <= LIMIT_LINES.get() {
                 kept.push(lines);
             }
         });

@@ -65,11 +65,24 @@ impl PackedConv {
         padding: usize,
         method: Method,
     ) -> Self {
-        let [out_channels, in_channels, kernel_h, kernel_w] = shape;
-        let kernels = kernels(Level::current());
+        let [_, in_channels, kernel_h, kernel_w] = shape;
         let at = |out: usize, channel: usize, y: usize, x: usize| {
             weights[((out * in_channels + channel) * kernel_h + y) * kernel_w + x]
         };
+        Self::of_elements(at, shape, bias, stride, padding, method)
+    }
+
+    /// From the weight of each out, in, row and column; `shape` is out×in×height×width.
+    pub fn of_elements(
+        at: impl Fn(usize, usize, usize, usize) -> f32,
+        shape: [usize; 4],
+        bias: Option<&[f32]>,
+        stride: usize,
+        padding: usize,
+        method: Method,
+    ) -> Self {
+        let [out_channels, in_channels, kernel_h, kernel_w] = shape;
+        let kernels = kernels(Level::current());
         let packed = match method {
             Method::Winograd => Weights::Winograd(transform_weights(in_channels, out_channels, kernels.lanes, at)),
             Method::Direct => {
@@ -260,6 +273,8 @@ impl WinogradWork<'_> {
         let conv = self.conv;
         let (channels, panel_width) = (conv.in_channels, conv.panel_width);
         let mut products = Scratch::take(POINTS * count * panel_width);
+        let first_column = panel * panel_width;
+        let columns = panel_width.min(conv.out_channels - first_column);
         let zero_bias = [0f32; 64];
         let point_len = channels * panel_width;
         for point in 0..POINTS {
@@ -273,7 +288,7 @@ impl WinogradWork<'_> {
                 run_len: channels,
                 run_stride: 0,
                 matrix: matrix.as_ptr(),
-                columns: panel_width,
+                columns,
                 bias: zero_bias.as_ptr(),
                 output: products[point * count * panel_width..].as_mut_ptr(),
                 output_strides: Strides { x: panel_width, ..Strides::default() },
@@ -284,8 +299,6 @@ impl WinogradWork<'_> {
             // SAFETY: the measures are those of the slices above.
             unsafe { (conv.kernels.multiply)(&job, (0, count), (0, 1)) };
         }
-        let first_column = panel * panel_width;
-        let columns = panel_width.min(conv.out_channels - first_column);
         let to = self.output_strides;
         let residual = self.residual.map(|map| (map, map.strides()));
         // Stride 1 and padding 1: the answer has the input's size.

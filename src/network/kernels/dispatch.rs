@@ -1,14 +1,22 @@
 //! The kernels of each level behind function pointers.
 
+use super::batch_norm::{affine_row, blend_row, gate_row, sum_row};
 use super::level::Level;
+use super::outer::{OuterSum, outer_sum};
 use super::panel::{Multiply, multiply};
 use super::pooling::{PoolWindow, max_window};
 use super::rows::{channel_moments, layer_norm, scale_channels, softmax};
 use super::simd::{Portable, Simd};
+use super::unpool::{UnpoolWindow, unpool_window};
 use super::winograd::{TileOutput, transform_input, transform_output};
 
 /// Input, weight, bias, epsilon, output.
 type LayerNormRow = unsafe fn(&[f32], &[f32], &[f32], f32, &mut [f32]);
+
+/// Input, residual or null, output, pixels, scale, shift, whether with a ReLU.
+type AffineRow = unsafe fn(*const f32, *const f32, *mut f32, usize, &[f32], &[f32], bool);
+/// Gradient, answer or null, input, pixels, means, sums, products.
+type GateRow = unsafe fn(*mut f32, *const f32, *const f32, usize, &[f32], &mut [f32], &mut [f32]);
 
 /// One level's kernels. Calling them needs a processor with the level, which [`kernels`] makes sure of, and what each
 /// of them says about its pointers.
@@ -22,6 +30,12 @@ pub struct Kernels {
     pub layer_norm: LayerNormRow,
     pub channel_moments: unsafe fn(*const f32, usize, usize, &mut [f32], &mut [f32]),
     pub scale_channels: unsafe fn(*mut f32, usize, &[f32], &[f32], *const f32, bool),
+    pub outer_sum: unsafe fn(&OuterSum),
+    pub sum_row: unsafe fn(*const f32, usize, &mut [f32], &mut [f32]),
+    pub affine_row: AffineRow,
+    pub gate_row: GateRow,
+    pub blend_row: unsafe fn(*const f32, *const f32, *mut f32, usize, [&[f32]; 3]),
+    pub unpool_window: unsafe fn(&UnpoolWindow, usize),
 }
 
 macro_rules! level {
@@ -41,6 +55,12 @@ macro_rules! level {
                 layer_norm: layer_norm_entry,
                 channel_moments: channel_moments_entry,
                 scale_channels: scale_channels_entry,
+                outer_sum: outer_sum_entry,
+                sum_row: sum_row_entry,
+                affine_row: affine_row_entry,
+                gate_row: gate_row_entry,
+                blend_row: blend_row_entry,
+                unpool_window: unpool_window_entry,
             };
 
             // SAFETY of all entries: they pass on their caller's promises, and carry the level's features.
@@ -94,6 +114,52 @@ macro_rules! level {
                 relu: bool,
             ) {
                 unsafe { scale_channels::<S>(row, pixels, scale, shift, residual, relu) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn outer_sum_entry(job: &OuterSum) {
+                unsafe { outer_sum::<S>(job) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn sum_row_entry(row: *const f32, pixels: usize, sums: &mut [f32], squares: &mut [f32]) {
+                unsafe { sum_row::<S>(row, pixels, sums, squares) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn affine_row_entry(
+                x: *const f32,
+                residual: *const f32,
+                y: *mut f32,
+                pixels: usize,
+                scale: &[f32],
+                shift: &[f32],
+                relu: bool,
+            ) {
+                unsafe { affine_row::<S>(x, residual, y, pixels, scale, shift, relu) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn gate_row_entry(
+                gradient: *mut f32,
+                answer: *const f32,
+                x: *const f32,
+                pixels: usize,
+                means: &[f32],
+                sums: &mut [f32],
+                products: &mut [f32],
+            ) {
+                unsafe { gate_row::<S>(gradient, answer, x, pixels, means, sums, products) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn blend_row_entry(
+                gradient: *const f32,
+                x: *const f32,
+                to: *mut f32,
+                pixels: usize,
+                factors: [&[f32]; 3],
+            ) {
+                unsafe { blend_row::<S>(gradient, x, to, pixels, factors) }
+            }
+            $(#[target_feature(enable = $features)])?
+            unsafe fn unpool_window_entry(window: &UnpoolWindow, channels: usize) {
+                unsafe { unpool_window::<S>(window, channels) }
             }
         }
     };

@@ -40,6 +40,21 @@ impl FeatureMap {
         Strides { base: self.border * (y + self.channels), image: self.padded_height() * y, y, x: self.channels }
     }
 
+    /// The pixels of one row, channels side by side.
+    pub fn row(&self, image: usize, y: usize) -> &[f32] {
+        let strides = self.strides();
+        let at = strides.base + image * strides.image + y * strides.y;
+        &self.values[at..at + self.width * self.channels]
+    }
+
+    /// The same to write.
+    pub fn row_mut(&mut self, image: usize, y: usize) -> &mut [f32] {
+        let strides = self.strides();
+        let at = strides.base + image * strides.image + y * strides.y;
+        let length = self.width * self.channels;
+        &mut self.values[at..at + length]
+    }
+
     fn clear_border(&mut self) {
         let strides = self.strides();
         let left = self.border * self.channels;

@@ -6,6 +6,7 @@
 //! needs, and the layers above check shapes before they call.
 #![allow(unsafe_code, clippy::needless_range_loop)]
 
+pub mod batch_norm;
 pub mod buffer;
 pub mod convolve;
 pub mod dispatch;
@@ -13,14 +14,18 @@ pub mod level;
 pub mod linear;
 pub mod map;
 pub mod normalize;
+pub mod outer;
 pub mod panel;
 pub mod pooling;
+pub mod products;
 pub mod rows;
 pub mod simd;
 #[cfg(target_arch = "aarch64")]
 pub mod simd_neon;
 #[cfg(target_arch = "x86_64")]
 pub mod simd_x86;
+pub mod transposed;
+pub mod unpool;
 pub mod winograd;
 
 #[cfg(test)]

@@ -104,9 +104,9 @@ struct TileTarget<const R: usize> {
     finish: Finish,
 }
 
-/// `R` rows times one panel.
+/// `R` rows times one panel, or its first vector where the matrix has no more columns than that.
 #[inline(always)]
-unsafe fn tile<S: Simd, const R: usize>(
+unsafe fn tile<S: Simd, const R: usize, const V: usize>(
     job: &Multiply,
     input: [*const f32; R],
     panel: *const f32,
@@ -116,33 +116,41 @@ unsafe fn tile<S: Simd, const R: usize>(
 ) {
     // SAFETY: `multiply` hands in rows that lie inside the buffers of its job.
     unsafe {
-        let mut sums = [[S::load(bias), S::load(bias.add(S::LANES))]; R];
+        let mut sums = [[S::splat(0.0); V]; R];
+        for row in 0..R {
+            for vector in 0..V {
+                sums[row][vector] = S::load(bias.add(vector * S::LANES));
+            }
+        }
         let mut weights = panel;
         for run in 0..job.runs {
             let start = run * job.run_stride;
             for k in start..start + job.run_len {
-                let left = S::load(weights);
-                let right = S::load(weights.add(S::LANES));
-                S::prefetch(weights.wrapping_add(ahead));
-                S::prefetch(weights.wrapping_add(ahead + S::LANES));
+                let mut vectors = [S::splat(0.0); V];
+                for vector in 0..V {
+                    vectors[vector] = S::load(weights.add(vector * S::LANES));
+                    S::prefetch(weights.wrapping_add(ahead + vector * S::LANES));
+                }
                 weights = weights.add(VECTORS * S::LANES);
                 for row in 0..R {
                     let x = S::splat(*input[row].add(k));
-                    sums[row][0] = S::fma(x, left, sums[row][0]);
-                    sums[row][1] = S::fma(x, right, sums[row][1]);
+                    for vector in 0..V {
+                        sums[row][vector] = S::fma(x, vectors[vector], sums[row][vector]);
+                    }
                 }
             }
         }
         // Out of the registers in one straight piece: what follows is not unrolled.
         let mut values = [[0f32; MAX_PANEL]; R];
         for row in 0..R {
-            S::store(values[row].as_mut_ptr(), sums[row][0]);
-            S::store(values[row].as_mut_ptr().add(S::LANES), sums[row][1]);
+            for vector in 0..V {
+                S::store(values[row].as_mut_ptr().add(vector * S::LANES), sums[row][vector]);
+            }
         }
         for row in 0..R {
             let values = &mut values[row];
-            if target.columns == VECTORS * S::LANES {
-                for vector in 0..VECTORS {
+            if target.columns == V * S::LANES {
+                for vector in 0..V {
                     let at = vector * S::LANES;
                     let mut sum = S::load(values.as_ptr().add(at));
                     if target.has_residual {
@@ -156,7 +164,7 @@ unsafe fn tile<S: Simd, const R: usize>(
                         values[column] += *target.residual[row].add(column);
                     }
                 }
-                for vector in 0..VECTORS {
+                for vector in 0..V {
                     let at = values.as_mut_ptr().add(vector * S::LANES);
                     S::store(at, finish::<S>(S::load(at), target.finish));
                 }
@@ -238,7 +246,12 @@ unsafe fn rows<S: Simd, const R: usize>(job: &Multiply, row: usize, panel: usize
             walk.step(job);
         }
         let depth = job.runs * job.run_len;
-        tile::<S, R>(job, input, job.matrix.add(panel * depth * panel_width), ahead, job.bias.add(first), &target);
+        let matrix = job.matrix.add(panel * depth * panel_width);
+        if target.columns > S::LANES {
+            tile::<S, R, VECTORS>(job, input, matrix, ahead, job.bias.add(first), &target);
+        } else {
+            tile::<S, R, 1>(job, input, matrix, ahead, job.bias.add(first), &target);
+        }
     }
 }
 

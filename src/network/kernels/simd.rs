@@ -26,6 +26,8 @@ pub trait Simd: Copy {
     unsafe fn min(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     /// `a · b + c`
     unsafe fn fma(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
+    /// `v` in the lanes in which `sign` is above zero, 0 in the others.
+    unsafe fn where_positive(sign: Self::Vector, v: Self::Vector) -> Self::Vector;
     /// To the nearest whole number.
     unsafe fn round(v: Self::Vector) -> Self::Vector;
     /// `2^v` for whole `v` in −126 … 127.
@@ -108,6 +110,11 @@ impl Simd for Portable {
     #[inline(always)]
     unsafe fn fma(a: [f32; 4], b: [f32; 4], c: [f32; 4]) -> [f32; 4] {
         [a[0] * b[0] + c[0], a[1] * b[1] + c[1], a[2] * b[2] + c[2], a[3] * b[3] + c[3]]
+    }
+    #[inline(always)]
+    unsafe fn where_positive(sign: [f32; 4], v: [f32; 4]) -> [f32; 4] {
+        let kept = |sign: f32, v: f32| if sign > 0.0 { v } else { 0.0 };
+        [kept(sign[0], v[0]), kept(sign[1], v[1]), kept(sign[2], v[2]), kept(sign[3], v[3])]
     }
     #[inline(always)]
     unsafe fn round(v: [f32; 4]) -> [f32; 4] {

@@ -54,6 +54,10 @@ impl Simd for Neon {
         unsafe { vfmaq_f32(c, a, b) }
     }
     #[inline(always)]
+    unsafe fn where_positive(sign: float32x4_t, v: float32x4_t) -> float32x4_t {
+        unsafe { vbslq_f32(vcgtq_f32(sign, vdupq_n_f32(0.0)), v, vdupq_n_f32(0.0)) }
+    }
+    #[inline(always)]
     unsafe fn round(v: float32x4_t) -> float32x4_t {
         unsafe { vrndnq_f32(v) }
     }
