@@ -83,6 +83,8 @@ pub struct App {
     places: tour::Places,
     dialogs: dialogs::Dialogs,
     opening: Option<update::Opening>,
+    /// The clip of the demo that is being made while another one is looked at, and its place.
+    demo_rest: Option<(usize, crate::engine::Job<Result<crate::dataset::Dataset, String>>)>,
     remote: remote::Remote,
     /// What must be told to the engine and player in this pass.
     wish_changed: bool,
@@ -190,6 +192,7 @@ impl App {
             places: tour::Places::default(),
             dialogs: dialogs::Dialogs::default(),
             opening: None,
+            demo_rest: None,
             remote: remote::Remote::new(server),
             wish_changed: true,
             sound_changed: true,

@@ -11,10 +11,11 @@ use super::state::{AppState, ClipRow, ModelSlot, ModelState, ShelfSound, ShelfSt
 use super::{App, Command, Dialog, layout};
 use crate::dataset::project::Source;
 use crate::dataset::{self, ClipAnnotations, Dataset, DatasetError, FileKind};
-use crate::engine::{Job, LaneValue, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
+use crate::engine::{Job, JobControl, LaneValue, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
 use crate::localizers::{store, variants};
 use crate::media::Direction;
 use crate::metrics::GroundTruthRule;
+use crate::soundstage::{DEMO_CLIPS, demo_path};
 
 /// What is being opened.
 pub enum Opening {
@@ -44,6 +45,7 @@ impl App {
 
     /// Opens a file, a folder or a dataset.
     pub(super) fn open_path(&mut self, path: PathBuf) {
+        self.demo_rest = None;
         self.state.settings.remember(&path);
         self.start_opening(&path);
     }
@@ -60,15 +62,42 @@ impl App {
 
     /// Opens the clip that the program makes itself.
     pub(super) fn open_demo(&mut self) {
+        self.demo_rest = None;
         self.state.opening_name = Some("the demo".into());
-        let job = self.state.jobs.spawn("Making the demo", |control| {
-            crate::soundstage::demo_path(&mut |done| {
-                control.set_progress(done);
-                !control.is_cancelled()
-            })
-            .map_err(|error| error.to_string())
-        });
+        let job = self.state.jobs.spawn("Making the demo", |control| demo_clip(0, control));
         self.opening = Some(Opening::Demo(job));
+    }
+
+    /// The demo's other clips come to the list one by one, while the first is looked at already.
+    fn make_demo_clip(&mut self, place: usize) {
+        if place < DEMO_CLIPS {
+            let job = self.state.jobs.spawn("Making the demo's other clips", move |control| {
+                let path = demo_clip(place, control)?;
+                dataset::open(&path).map_err(|error| error.to_string())
+            });
+            self.demo_rest = Some((place, job));
+        }
+    }
+
+    fn update_demo(&mut self) {
+        // Whatever is being opened takes the list's place first.
+        if matches!(self.opening, Some(Opening::Path(_) | Opening::Demo(_))) {
+            return;
+        }
+        let Some((place, outcome)) = self.demo_rest.as_ref().and_then(|(place, job)| Some((*place, job.poll()?)))
+        else {
+            return;
+        };
+        self.demo_rest = None;
+        match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
+            Ok(made) => {
+                self.state.dataset_name = "demo".into();
+                self.state.clips.extend(made.clips.into_iter().map(ClipRow::loose));
+                self.state.dataset_version += 1;
+                self.make_demo_clip(place + 1);
+            }
+            Err(error) => self.state.notices.warn(error),
+        }
     }
 
     /// Loads annotations for the clips that are listed, by their names.
@@ -107,6 +136,7 @@ impl App {
             self.dialog_answered(dialog, paths, context);
         }
         self.update_opening();
+        self.update_demo();
         self.update_project();
         self.update_annotations();
         self.update_recognition();
@@ -151,7 +181,10 @@ impl App {
                 let Some(outcome) = job.poll() else { return };
                 self.opening = None;
                 match outcome.map_err(|error| error.to_string()).and_then(|result| result) {
-                    Ok(path) => self.start_opening(&path),
+                    Ok(path) => {
+                        self.start_opening(&path);
+                        self.make_demo_clip(1);
+                    }
                     Err(error) => self.opening_failed(error),
                 }
             }
@@ -547,6 +580,15 @@ fn start_laying(
             Ok(Sound::foreign(SoundChoice::File(path), &sound.waveform, duration))
         })),
     };
+}
+
+/// A clip of the demo, made if it is not there yet. Runs in a job.
+fn demo_clip(place: usize, control: &JobControl) -> Result<PathBuf, String> {
+    let path = demo_path(place, &mut |done| {
+        control.set_progress(done);
+        !control.is_cancelled()
+    });
+    path.map_err(|error| error.to_string())
 }
 
 /// What lies at a path. Runs in a job.

@@ -1,4 +1,4 @@
-//! The clip that the program opens with when nothing is named.
+//! The clips that the program opens with when nothing is named.
 
 use std::path::{Path, PathBuf};
 
@@ -12,32 +12,62 @@ use crate::geometry::Size;
 
 const RATE: (u32, u32) = (25, 1);
 
-/// What the demo shows: two things that sound in turn.
-fn request() -> ClipRequest {
-    ClipRequest {
-        program: Some(Program::InTurn),
+/// One clip of the demo.
+struct DemoClip {
+    name: &'static str,
+    index: u64,
+    kind: SceneKind,
+    program: Program,
+    class: Option<ThingKind>,
+}
+
+/// What the demo shows, the duet first: two things that sound in turn, whose sounds alone lie beside it.
+const CLIPS: [DemoClip; 6] = [
+    DemoClip {
+        name: "duet",
+        index: 8,
+        kind: SceneKind::Ensemble,
+        program: Program::InTurn,
         class: Some(ThingKind::Guitar),
-        ..ClipRequest::new(1, Split::Test, 8, SceneKind::Ensemble, Size::new(640, 360))
+    },
+    DemoClip { name: "both-at-once", index: 11, kind: SceneKind::Ensemble, program: Program::Together, class: None },
+    DemoClip { name: "solo", index: 3, kind: SceneKind::Solo, program: Program::Solo, class: Some(ThingKind::Dog) },
+    DemoClip { name: "two-of-four", index: 5, kind: SceneKind::Quadrants, program: Program::Together, class: None },
+    DemoClip { name: "traffic", index: 2, kind: SceneKind::Traffic, program: Program::InTurn, class: None },
+    DemoClip { name: "off-screen", index: 7, kind: SceneKind::Ensemble, program: Program::OffScreen, class: None },
+];
+
+impl DemoClip {
+    fn request(&self) -> ClipRequest {
+        ClipRequest {
+            program: Some(self.program),
+            class: self.class,
+            ..ClipRequest::new(1, Split::Test, self.index, self.kind, Size::new(640, 360))
+        }
     }
 }
 
-/// The demo clip as a file that [`crate::dataset::open`] takes, truth and all; made at the first call and kept in the
-/// user's cache folder, or in the one that `SONOLENS_CACHE` names. Beside it lie the sounds of its things alone, each as
-/// `<clip>.<thing>.wav`.
+/// How many clips the demo has.
+pub const DEMO_CLIPS: usize = CLIPS.len();
+
+/// The demo's clip at `place` (0-based) as a file that [`crate::dataset::open`] takes, truth and all; made at the first
+/// call and kept in the user's cache folder, or in the one that `SONOLENS_CACHE` names. Beside it lie the sounds of its
+/// things alone, each as `<clip>.<thing>.wav`. Beyond the last clip the last one comes again.
 ///
 /// `progress` is told the share that is done, 0 to 1, and answers whether to go on.
 ///
 /// # Errors
 /// When `progress` said no, there is no cache folder, or the files cannot be written.
-pub fn demo_path(progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
+pub fn demo_path(place: usize, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
     let named = std::env::var_os("SONOLENS_CACHE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let own = || directories::ProjectDirs::from("", "", "sonolens").map(|user| user.cache_dir().to_owned());
     let folder = named.or_else(own).ok_or(SoundstageError::NoCacheFolder)?;
-    kept_in(&folder, progress)
+    let [first, ..] = &CLIPS;
+    kept_in(&folder, CLIPS.get(place).or(CLIPS.last()).unwrap_or(first), progress)
 }
 
-fn kept_in(folder: &Path, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
-    let name = format!("duet-{VERSION}");
+fn kept_in(folder: &Path, clip: &DemoClip, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {
+    let name = format!("{}-{VERSION}", clip.name);
     let video = folder.join(format!("{name}.mp4"));
     let truth = folder.join(format!("{name}.sonolens.json"));
     if video.is_file() && truth.is_file() {
@@ -47,7 +77,7 @@ fn kept_in(folder: &Path, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathB
     // Made aside, so that two programs that start at once never show half a clip.
     let aside = tempfile::Builder::new().prefix(".making-").tempdir_in(folder).map_err(SoundstageError::io(folder))?;
     let (new_video, new_truth) = (aside.path().join("clip.mp4"), aside.path().join("truth.json"));
-    let plan = ClipPlan::new(request())?;
+    let plan = ClipPlan::new(clip.request())?;
     let annotations = write_clip(&plan, &new_video, RATE, progress)?;
     let item = item(&plan, format!("{name}.mp4"), RATE, annotations);
     let set = AnnotationSet::new(Format::Sonolens, Benchmark::Plain, vec![item]);
@@ -77,13 +107,13 @@ mod tests {
     fn the_clip_opens_with_its_truth_and_is_made_once() {
         let folder = tempfile::tempdir().unwrap();
         let mut shares = Vec::new();
-        let path = kept_in(folder.path(), &mut |share| {
+        let path = kept_in(folder.path(), &CLIPS[0], &mut |share| {
             shares.push(share);
             true
         })
         .unwrap();
         assert!(shares.is_sorted() && shares.first() == Some(&0.0) && shares.last() == Some(&1.0));
-        let plan = ClipPlan::new(request()).unwrap();
+        let plan = ClipPlan::new(CLIPS[0].request()).unwrap();
         let heard = plan.things.iter().filter(|thing| !thing.sounding.is_empty()).count();
         assert_eq!(heard, 2);
         let files = std::fs::read_dir(folder.path()).unwrap().count();
@@ -114,16 +144,32 @@ mod tests {
         let heard = media::decode_audio(&media, &stop).unwrap().unwrap();
         assert!(heard.waveform.duration_secs() > 9.9);
 
-        let again = kept_in(folder.path(), &mut |_| panic!("it is there already")).unwrap();
+        let again = kept_in(folder.path(), &CLIPS[0], &mut |_| panic!("it is there already")).unwrap();
         assert_eq!(again, path);
+    }
+
+    #[test]
+    fn every_clip_of_the_demo_is_what_its_name_says() {
+        for clip in &CLIPS {
+            let plan = ClipPlan::new(clip.request()).unwrap();
+            let heard = plan.things.iter().filter(|thing| !thing.off_screen && !thing.sounding.is_empty()).count();
+            match clip.program {
+                Program::OffScreen => assert_eq!(heard, 0, "{}", clip.name),
+                Program::Solo => assert_eq!(heard, 1, "{}", clip.name),
+                _ => assert!(heard >= 2, "{}: {heard}", clip.name),
+            }
+            assert!(plan.things.len() >= heard.max(1), "{}", clip.name);
+        }
+        let names: std::collections::BTreeSet<_> = CLIPS.iter().map(|clip| clip.name).collect();
+        assert_eq!(names.len(), CLIPS.len());
     }
 
     #[test]
     fn a_cancelled_clip_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let cancelled = kept_in(folder.path(), &mut |share| share < 0.06);
+        let cancelled = kept_in(folder.path(), &CLIPS[0], &mut |share| share < 0.06);
         assert!(matches!(cancelled, Err(SoundstageError::Cancelled)));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
-        assert!(kept_in(&folder.path().join("a\0b"), &mut |_| true).is_err());
+        assert!(kept_in(&folder.path().join("a\0b"), &CLIPS[0], &mut |_| true).is_err());
     }
 }

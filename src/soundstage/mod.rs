@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 
 pub use clip_file::{VIDEO_SOUND_RATE, write_clip, write_wave};
 pub use collection::{CollectionReport, CollectionRequest, write_collection};
-pub use demo::demo_path;
+pub use demo::{DEMO_CLIPS, demo_path};
 pub use picture::{Painter, ThingTruth};
 pub use plan::{ClipPlan, ClipRequest, Program, SceneKind, SceneryKind, Split, Thing};
 pub use things::{Note, ThingKind};
