@@ -49,6 +49,7 @@ mod part {
     pub const PLACES: u64 = 3;
     pub const TIMES: u64 = 4;
     pub const CAMERA: u64 = 5;
+    pub const KEY: u64 = 6;
     pub const THING: u64 = 100;
 }
 
@@ -81,7 +82,7 @@ pub fn compose(request: ClipRequest, dice: Dice) -> ClipPlan {
         .into_iter()
         .zip(spots)
         .enumerate()
-        .map(|(number, (kind, place))| thing(kind, place, &mut dice.part(part::THING + number as u64)))
+        .map(|(number, (kind, place))| thing(kind, place, key(&dice), &mut dice.part(part::THING + number as u64)))
         .collect();
     let mut times = dice.part(part::TIMES);
     if request.kind == SceneKind::Traffic {
@@ -197,9 +198,14 @@ fn four(request: &ClipRequest, dice: &mut Dice) -> Vec<ThingKind> {
     kinds
 }
 
-fn thing(kind: ThingKind, place: Place, dice: &mut Dice) -> Thing {
+/// Semitones that a clip's voices are above C.
+fn key(dice: &Dice) -> f32 {
+    dice.part(part::KEY).below(11) as f32 - 5.0
+}
+
+fn thing(kind: ThingKind, place: Place, key: f32, dice: &mut Dice) -> Thing {
     let look = Look::new(kind, dice);
-    let voice = Voice::new(dice);
+    let voice = Voice::new(dice, key);
     Thing { kind, notes: Vec::new(), sounding: Vec::new(), off_screen: false, look, voice, place, passage: None }
 }
 
@@ -326,7 +332,7 @@ fn outside(request: &ClipRequest, scenery: SceneryKind, aspect: f32, dice: &Dice
     };
     let side = if own.chance(0.5) { -1.6 } else { aspect + 1.6 };
     let place = Place { x: side, ground: 0.8, height: 0.3, facing: 1.0, speed: 0.0 };
-    let mut thing = thing(kind, place, &mut own);
+    let mut thing = thing(kind, place, key(dice), &mut own);
     thing.off_screen = true;
     let span = 0.04 * request.lasts_secs..0.96 * request.lasts_secs;
     perform_with_middle(&mut thing, &[span], request.lasts_secs, times);
@@ -351,7 +357,7 @@ fn traffic(
     let mut number = 0u64;
     let mut add = |things: &mut Vec<Thing>, kind: ThingKind, place: Place| {
         number += 1;
-        things.push(thing(kind, place, &mut dice.part(part::THING + number)));
+        things.push(thing(kind, place, key(dice), &mut dice.part(part::THING + number)));
     };
     // Parked along both kerbs: the outer lanes.
     let wanted = 2 + places.below(20);

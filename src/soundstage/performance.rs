@@ -27,9 +27,11 @@ pub struct Voice {
 }
 
 impl Voice {
-    pub fn new(dice: &mut Dice) -> Self {
+    /// A voice whose pitch is that of the key (in semitones above C) but for a few cents, so that all of a clip go
+    /// together.
+    pub fn new(dice: &mut Dice, key: f32) -> Self {
         Self {
-            pitch: semitones(dice.within(-5.0, 5.0)),
+            pitch: semitones(key + dice.within(-0.08, 0.08)),
             tempo: dice.within(0.8, 1.3),
             bright: dice.unit(),
             loud: dice.within(0.65, 1.0),
@@ -39,13 +41,30 @@ impl Voice {
     }
 }
 
-/// Major pentatonic, then minor, natural minor, and a brighter one: semitones above the key note.
+/// The note that voices are tuned from, in hertz: C4.
+const MIDDLE_C: f32 = 261.63;
+
+/// Tones of C major and A minor, in semitones above C: whatever is played at once goes together.
 const SCALES: [[f32; 7]; 4] = [
     [0.0, 2.0, 4.0, 7.0, 9.0, 12.0, 14.0],
-    [0.0, 3.0, 5.0, 7.0, 10.0, 12.0, 15.0],
-    [0.0, 2.0, 3.0, 5.0, 7.0, 8.0, 12.0],
-    [0.0, 4.0, 5.0, 7.0, 11.0, 12.0, 16.0],
+    [-3.0, 0.0, 2.0, 4.0, 7.0, 9.0, 12.0],
+    [0.0, 2.0, 4.0, 5.0, 7.0, 9.0, 12.0],
+    [-5.0, -3.0, 0.0, 2.0, 4.0, 7.0, 9.0],
 ];
+
+/// A guitar's lowest string, in hertz.
+const LOWEST_E: f32 = 82.41;
+/// What a guitar's six strings sound in C, A minor, F and G, in semitones above its lowest E.
+const CHORDS: [[f32; 6]; 4] = [
+    [3.0, 8.0, 12.0, 15.0, 20.0, 24.0],
+    [0.0, 5.0, 12.0, 17.0, 20.0, 24.0],
+    [1.0, 8.0, 13.0, 17.0, 20.0, 25.0],
+    [3.0, 7.0, 10.0, 15.0, 19.0, 27.0],
+];
+/// Orders of the chords, eight notes each.
+const PROGRESSIONS: [[usize; 4]; 4] = [[0, 1, 2, 3], [1, 2, 0, 3], [0, 3, 1, 2], [1, 0, 3, 2]];
+/// Strings in the order in which they are plucked.
+const PATTERNS: [[u8; 8]; 3] = [[0, 3, 4, 5, 1, 4, 5, 3], [1, 2, 3, 4, 5, 4, 3, 2], [0, 2, 3, 5, 4, 3, 2, 4]];
 
 /// The notes of a thing that is heard within `span` and never outside it, in order of time.
 pub fn perform(kind: ThingKind, voice: &Voice, dice: &mut Dice, span: Range<f64>) -> Vec<Note> {
@@ -54,6 +73,7 @@ pub fn perform(kind: ThingKind, voice: &Voice, dice: &mut Dice, span: Range<f64>
     let mut at = span.start;
     let pace = f64::from(voice.tempo);
     let scale = SCALES[dice.below(SCALES.len())];
+    let (progression, pattern) = (dice.pick(&PROGRESSIONS), dice.pick(&PATTERNS));
     let mut degree = dice.below(5) as i32;
     let note = |at_secs: f64, lasts_secs: f64, hertz: f32, strength: f32, voice: u8| Note {
         at_secs,
@@ -72,10 +92,9 @@ pub fn perform(kind: ThingKind, voice: &Voice, dice: &mut Dice, span: Range<f64>
     while at + LEAST_SECS < until {
         match kind {
             ThingKind::Guitar => {
-                const STRINGS: [u8; 8] = [0, 3, 4, 5, 1, 4, 5, 3];
-                let string = STRINGS[(number % 8) as usize];
-                let hertz =
-                    98.0 * voice.pitch * semitones(4.6 * f32::from(string)) * semitones(scale[dice.below(3)] - 2.0);
+                let string = pattern[(number % 8) as usize];
+                let chord = CHORDS[progression[(number / 8 % 4) as usize]];
+                let hertz = LOWEST_E * voice.pitch * semitones(chord[usize::from(string)]);
                 notes.push(note(
                     at,
                     1.7,
@@ -86,13 +105,13 @@ pub fn perform(kind: ThingKind, voice: &Voice, dice: &mut Dice, span: Range<f64>
                 at += 0.27 / pace * if dice.chance(0.15) { 2.0 } else { 1.0 };
             }
             ThingKind::Violin => {
-                let hertz = 330.0 * voice.pitch * melody(&mut degree, dice);
+                let hertz = MIDDLE_C * voice.pitch * melody(&mut degree, dice);
                 let lasts = f64::from(dice.pick(&[0.45f32, 0.6, 0.9, 1.3])) / pace;
                 notes.push(note(at, lasts * 1.02, hertz, dice.within(0.75, 1.0), (degree / 2).clamp(0, 3) as u8));
                 at += lasts;
             }
             ThingKind::Flute => {
-                let hertz = 523.25 * voice.pitch * melody(&mut degree, dice);
+                let hertz = 2.0 * MIDDLE_C * voice.pitch * melody(&mut degree, dice);
                 let lasts = f64::from(dice.pick(&[0.3f32, 0.45, 0.6, 1.0])) / pace;
                 notes.push(note(at, lasts * 0.96, hertz, dice.within(0.7, 1.0), degree.clamp(0, 6) as u8));
                 at += lasts;
@@ -104,7 +123,8 @@ pub fn perform(kind: ThingKind, voice: &Voice, dice: &mut Dice, span: Range<f64>
                 at += f64::from(dice.pick(&[0.18f32, 0.18, 0.36, 0.36])) / pace;
             }
             ThingKind::Bell => {
-                notes.push(note(at, 2.9, 430.0 * voice.pitch, dice.within(0.7, 1.0), 0));
+                let tone = [7.0, 9.0, 12.0][(voice.colors[3] * 2.99) as usize];
+                notes.push(note(at, 2.9, MIDDLE_C * semitones(tone) * voice.pitch, dice.within(0.7, 1.0), 0));
                 at += 0.92 * f64::from(1 + dice.below(2) as u32);
             }
             ThingKind::Bird => {

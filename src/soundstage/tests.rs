@@ -31,10 +31,10 @@ fn checksum_of(plan: &ClipPlan) -> (u64, u64) {
 const CHECKSUMS: (u32, [(u64, u64); 4]) = (
     1,
     [
-        (0x8ebd_4663_1b77_3071, 0x043a_de11_e4e8_2a28),
-        (0xa6e0_aa04_aee3_50ad, 0x4f22_8c56_8b1f_b862),
-        (0x6373_a815_ed1d_fa9c, 0x9dda_c3b2_b6a6_2726),
-        (0x280e_95c6_6f00_4544, 0xea34_eb04_535e_6295),
+        (0xaba2_3c4f_836e_1d35, 0x07e0_d38b_8dc9_742c),
+        (0x454a_f41e_2957_3581, 0x1551_8606_c8b0_42ad),
+        (0xeefd_9949_6647_60d8, 0x5122_ac98_6285_eec1),
+        (0x280e_95c6_6f00_4544, 0x8d0a_e1f6_9a3e_3427),
     ],
 );
 

@@ -122,7 +122,7 @@ mod tests {
 
     fn sung(kind: ThingKind, hertz: f32, lasts_secs: f64, seed: u64) -> Vec<f32> {
         let note = Note { at_secs: 0.0, lasts_secs, hertz, strength: 1.0, voice: 2 };
-        let voice = Voice::new(&mut Dice::of(&[seed]));
+        let voice = Voice::new(&mut Dice::of(&[seed]), 0.0);
         let score =
             Score { note: &note, voice: &voice, rate: RATE, skip: 0, dice: Dice::of(&[seed, 1]), passage: None };
         let mut out = vec![0.0; (lasts_secs * f64::from(RATE)) as usize];
@@ -201,7 +201,7 @@ mod tests {
         for kind in ThingKind::ALL {
             for (rate, hertz) in [(8000.0, 3400.0), (16_000.0, 300.0), (48_000.0, 2000.0), (4000.0, 90.0)] {
                 let note = Note { at_secs: 0.0, lasts_secs: 0.4, hertz, strength: 1.0, voice: 0 };
-                let voice = Voice::new(&mut Dice::of(&[9, kind as u64]));
+                let voice = Voice::new(&mut Dice::of(&[9, kind as u64]), 0.0);
                 let score = Score { note: &note, voice: &voice, rate, skip: 0, dice: Dice::of(&[3]), passage: None };
                 let mut out = vec![0.0; (0.4 * rate) as usize];
                 sing(kind, &score, &mut out);
