@@ -46,7 +46,7 @@ pub fn write_clip(
             picture
         })
     });
-    let settings = EncodeSettings { rate, ..EncodeSettings::default() };
+    let settings = EncodeSettings { rate, quick: true, ..EncodeSettings::default() };
     let encoded = media::encode(path, settings, pictures, Some(&sound));
     if !going_on.get() || !progress(1.0) {
         if encoded.is_ok() {

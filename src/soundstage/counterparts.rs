@@ -7,7 +7,7 @@
 //! | quadrants | MUSIC-Synthetic | `video/`, `audio/`, `box/` |
 //! | traffic | Urbansas | `videos/`, `video_annotations.csv`, `audio_annotations.csv` |
 //!
-//! Pictures are the clips' middle frames, and sounds are mono at 16 kHz, as those benchmarks have them.
+//! Pictures are the clips' middle frames (or the nearest with a sound), and sounds are mono at 16 kHz, as those benchmarks have them.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,8 +33,17 @@ pub struct Member {
     pub video: PathBuf,
 }
 
-fn middle(plan: &ClipPlan) -> (Picture, Vec<ThingTruth>) {
-    plan.painter().picture_and_truth(0.5 * plan.lasts_secs())
+/// The frame that stands for a clip: in its middle, or, where nothing that is seen is heard then, as near to it as
+/// something is.
+fn scored_frame(plan: &ClipPlan) -> (Picture, Vec<ThingTruth>) {
+    let middle = 0.5 * plan.lasts_secs();
+    let heard = plan.things.iter().filter(|thing| !thing.off_screen).flat_map(|thing| &thing.sounding);
+    let mut moments: Vec<f64> = heard.map(|span| 0.5 * (span.start + span.end)).collect();
+    moments.sort_by(|a, b| (a - middle).abs().total_cmp(&(b - middle).abs()));
+    moments.insert(0, middle);
+    let is_heard = |secs: &f64| plan.truth(*secs).iter().any(|own| own.sounding && own.rect_pixels.is_some());
+    let secs = moments.iter().copied().find(is_heard).unwrap_or(middle);
+    plan.painter().picture_and_truth(secs)
 }
 
 /// The boxes of what sounds and is seen, as fractions of the frame.
@@ -86,7 +95,7 @@ fn extended_vgg_ss(
     let own = members.iter().map(|member| (&member.id, &member.plan, member.negative.is_some()));
     let others = sources.iter().map(|source| (&source.id, &source.plan, false));
     for (id, plan, negative) in own.chain(others) {
-        let (picture, truth) = middle(plan);
+        let (picture, truth) = scored_frame(plan);
         write_picture(&frames.join(format!("{id}.png")), &picture)?;
         write_wave(&audio.join(format!("{id}.wav")), &mono(&plan.whole_sound(SOUND_RATE)))?;
         if negative {
@@ -114,7 +123,7 @@ fn is3(target: &Path, members: &[Member]) -> Result<(), SoundstageError> {
     let (images, audio) = (made(target, "images")?, made(target, "audio_wav")?);
     let mut entries = Vec::new();
     for (number, member) in members.iter().enumerate().filter(|(_, member)| member.negative.is_none()) {
-        let (picture, truth) = middle(&member.plan);
+        let (picture, truth) = scored_frame(&member.plan);
         let sounding = sounding(&member.plan, &truth);
         let word = |truth: &ThingTruth| truth.kind.label().replace(' ', "-");
         let all: Vec<String> = sounding.iter().map(|(truth, _)| word(truth)).collect();
@@ -134,7 +143,7 @@ fn is3(target: &Path, members: &[Member]) -> Result<(), SoundstageError> {
 fn music_synthetic(target: &Path, members: &[Member]) -> Result<(), SoundstageError> {
     let (video, audio, boxes) = (made(target, "video")?, made(target, "audio")?, made(target, "box")?);
     for member in members.iter().filter(|member| member.negative.is_none()) {
-        let (picture, truth) = middle(&member.plan);
+        let (picture, truth) = scored_frame(&member.plan);
         write_picture(&video.join(format!("{}.png", member.id)), &picture)?;
         write_wave(&audio.join(format!("{}.wav", member.id)), &mono(&member.plan.whole_sound(SOUND_RATE)))?;
         let rows: Vec<f64> = sounding(&member.plan, &truth)
