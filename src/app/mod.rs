@@ -15,6 +15,7 @@ mod layout;
 mod models;
 mod notices;
 mod open_clip;
+mod opening;
 mod palette_window;
 mod project;
 mod project_desk;
@@ -82,7 +83,7 @@ pub struct App {
     tour: Option<tour::Tour>,
     places: tour::Places,
     dialogs: dialogs::Dialogs,
-    opening: Option<update::Opening>,
+    opening: Option<opening::Opening>,
     /// The clip of the demo that is being made while another one is looked at, and its place.
     demo_rest: Option<(usize, crate::engine::Job<Result<crate::dataset::Dataset, String>>)>,
     remote: remote::Remote,

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::App;
+use super::opening::truth_rule;
 use super::project_desk::{News, ProjectDesk, StoredClip};
 use super::state::ClipRow;
-use super::update::truth_rule;
 use crate::dataset::project::{ClipId, FactId, ReviewVerdict, Source};
 use crate::dataset::{Annotation, ClipAnnotations, Dataset};
 
