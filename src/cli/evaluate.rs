@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::evaluation::{
     self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RunOptions,
-    RunSummary, Shard, Summary, WindowChoice,
+    RunSummary, Shard, Summary, WindowChoice, report,
 };
 use crate::localizers::store::Shelf;
 
@@ -244,11 +244,24 @@ fn run(
     display.end();
     match outcome? {
         Outcome::Finished(run) => {
+            // Shares are parts of a page that `merge` writes.
+            if arguments.shard.is_none() {
+                write_page(&run, &stop)?;
+            }
             write_run(&run, arguments.json, out)?;
             Ok(if run.summary.is_whole() { 0 } else { PARTIAL })
         }
         Outcome::Stopped { .. } => Ok(PARTIAL),
     }
+}
+
+/// Writes the page of a run beside its table.
+///
+/// # Errors
+/// See [`report::write_page`].
+pub fn write_page(run: &FinishedRun, stop: &Arc<AtomicBool>) -> Result<(), EvaluationError> {
+    let path = run.folder.join(report::REPORT_HTML);
+    report::write_page(run, &path, report::CLIPS_SHOWN, &Shelf::discover(), stop).map(|_| ())
 }
 
 /// Writes what came out of a run.

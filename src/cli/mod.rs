@@ -11,6 +11,7 @@ pub mod localize;
 pub mod models;
 pub mod probe;
 pub mod probe_dataset;
+pub mod report;
 pub mod runs;
 pub mod soundstage;
 pub mod train;
@@ -59,6 +60,8 @@ enum Command {
     Compare(runs::CompareArguments),
     /// Whether models find the image of a sound and the sound of an image: R@1, R@5, R@10
     Retrieve(runs::RetrieveArguments),
+    /// The page of a finished run, or its tables as LaTeX or Markdown
+    Report(report::ReportArguments),
     /// Join the shares of a run that was spread over machines
     Merge(runs::MergeArguments),
     /// Tell what a file is (streams, frame table, MD5 of every presented frame), or a dataset (benchmark, list, what is
@@ -202,6 +205,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         Some(Command::Localize(arguments)) => localize::run(&arguments, &mut out).map(done).map_err(Into::into),
         Some(Command::Evaluate(arguments)) => evaluate::evaluate(&arguments, &mut out).map_err(Into::into),
         Some(Command::Score(arguments)) => evaluate::score(&arguments, &mut out).map_err(Into::into),
+        Some(Command::Report(arguments)) => report::run(&arguments, &mut out).map(done).map_err(Into::into),
         Some(Command::Compare(arguments)) => runs::compare(&arguments, &mut out).map(done).map_err(Into::into),
         Some(Command::Retrieve(arguments)) => runs::retrieve(&arguments, &mut out).map_err(Into::into),
         Some(Command::Merge(arguments)) => runs::merge(&arguments, &mut out).map_err(Into::into),

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::evaluate::{EvaluateError, PARTIAL, write_run};
+use super::evaluate::{EvaluateError, PARTIAL, write_page, write_run};
 use crate::evaluation::{self, Comparison, Figure, FinishedRun, Request, Retrieval, Similarity, WindowChoice};
 use crate::localizers::store::Shelf;
 
@@ -105,6 +105,7 @@ fn text_of(comparison: &Comparison) -> String {
 /// See [`evaluation::merge`].
 pub fn merge(arguments: &MergeArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
     let run = evaluation::merge(&arguments.shards, &arguments.out)?;
+    write_page(&run, &Arc::new(AtomicBool::new(false)))?;
     write_run(&run, arguments.json, out)?;
     Ok(if run.summary.is_whole() { 0 } else { PARTIAL })
 }

@@ -15,6 +15,7 @@ mod merge;
 mod moments;
 mod number;
 mod plan;
+pub mod report;
 mod retrieval;
 mod row;
 mod run;

@@ -1,0 +1,128 @@
+//! A finished run for a reader: a page of HTML in one file, and its tables for papers.
+//!
+//! In here: tables in the papers' layout, charts, pictures of clips, the page. Not in here: how figures are made.
+
+mod chart;
+mod clip_picture;
+mod figures;
+mod gallery;
+mod page;
+mod plain;
+mod points;
+mod published;
+#[cfg(test)]
+mod sample;
+mod table;
+mod tables;
+mod words;
+mod writing;
+
+pub use chart::{Axis, Chart, Look, Series};
+pub use clip_picture::{ClipPicture, Pictures, Shown, Subject};
+pub use figures::{Drawn, charts, drawn};
+pub use gallery::{chosen, clip_pictures};
+pub use page::html;
+pub use plain::{latex, markdown};
+pub use points::{Point, Points, gather, gather_rows, paired};
+pub use published::{Published, published};
+pub use table::{Cell, Column, Row, RowKind, Table, Unit};
+pub use tables::{protocol_title, tables};
+pub use writing::{CLIPS_SHOWN, REPORT_HTML, write_page, write_whole};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{Rect, Size};
+    use crate::heatmap::{Grid, Heatmap};
+    use crate::metrics::Protocol;
+
+    fn page() -> String {
+        let run = sample::run();
+        let points = gather_rows(&run, sample::rows());
+        let protocol: Protocol = "lvs".parse().unwrap();
+        let heatmap = Heatmap::over_whole_frame(Grid::from_fn(7, 7, |row, _| row as f32), Size::new(8, 4));
+        let map = protocol.score_map(&heatmap);
+        let mask = protocol.binarize(&map, None, None).mask;
+        let pictures = Pictures::new(&[90; 96], [8, 4], &map, &mask, vec![Rect::new(0.1, 0.2, 0.5, 0.6)]).unwrap();
+        let subject = Subject {
+            model: 1,
+            protocol: "lvs".into(),
+            shown: Shown::Worst,
+            clip: sample::HOSTILE.into(),
+            class: Some(sample::HOSTILE.into()),
+            asked: sample::HOSTILE.into(),
+            ciou: 0.1,
+            confidence: 0.4,
+            right: false,
+        };
+        html(&run, &points, &[ClipPicture::new(subject, pictures)], &[sample::HOSTILE.to_owned()])
+    }
+
+    #[test]
+    fn the_page_is_whole_and_loads_nothing() {
+        let page = page();
+        for part in [
+            "34.40",
+            "printed 34.40<sup>1</sup>",
+            "Localizing Visual Sounds the Hard Way",
+            "Centre box",
+            "Fixed probe",
+            "Ceiling of the rule",
+            "Precision over recall",
+            "By the area",
+            "Where they point",
+            "Worst clips",
+            "Mean maps",
+            "Is a difference a finding?",
+            "data:image/jpeg;base64,",
+            "median-gt",
+        ] {
+            assert!(page.contains(part), "`{part}` is missing");
+        }
+        // Nothing but data within the page itself is referred to.
+        for (place, _) in page.match_indices("src=\"") {
+            assert!(page[place + 5..].starts_with("data:"), "{}", &page[place..place + 60]);
+        }
+        assert!(
+            !page.contains("http:") && !page.contains("https:") && !page.contains("@import") && !page.contains("url(")
+        );
+        if let Some(folder) = std::env::var_os("SONOLENS_SAMPLE_PAGE") {
+            std::fs::write(folder, &page).unwrap();
+        }
+    }
+
+    #[test]
+    fn hostile_names_do_not_break_out() {
+        let page = page();
+        assert!(!page.contains("<script") && page.contains("&lt;script&gt;"));
+        let run = sample::run();
+        let tables = tables(&run, &gather_rows(&run, sample::rows()));
+        let latex = latex(&tables);
+        assert_eq!(latex.matches("\\end{table}").count(), tables.len(), "{latex}");
+        let markdown = markdown(&tables);
+        for line in markdown.lines().filter(|line| line.starts_with('|')) {
+            assert!(!line.contains("<script"), "{line}");
+        }
+    }
+
+    #[test]
+    fn tables_have_the_papers_columns_and_the_references_of_the_list() {
+        let run = sample::run();
+        let tables = tables(&run, &gather_rows(&run, sample::rows()));
+        let main = &tables[0];
+        let names: Vec<&str> = main.columns.iter().map(|column| column.name.as_str()).collect();
+        assert_eq!(names, ["cIoU@0.5", "cIoU@0.3", "AUC", "mean cIoU", "clips"]);
+        assert_eq!(main.best(0), [0]);
+        let rows: Vec<&str> = main.rows.iter().skip(2).map(|row| row.name.as_str()).collect();
+        assert_eq!(rows, ["Centre box", "Full frame", "Fixed probe", "Ceiling of the rule"]);
+        assert!(main.rows[1].cells[0].below_probe && !main.rows[0].cells[0].below_probe);
+        let negatives = tables.iter().find(|table| table.id.starts_with("negatives")).unwrap();
+        // Half of every negative is marked: the harmonic mean of 0.384 and 0.5.
+        let f_loc = negatives.columns.iter().position(|column| column.name == "F_LOC").unwrap();
+        assert!((negatives.rows[0].cells[f_loc].value - 2.0 * 0.384 * 0.5 / 0.884).abs() < 1e-9);
+        assert!(
+            markdown(&tables).contains("| **34.40** (32.40–36.40) printed: 34.40 \\[1\\]")
+                || markdown(&tables).contains("printed: 34.40 [1]")
+        );
+    }
+}

@@ -1,0 +1,319 @@
+//! The tables of a run in the papers' layout: models, then what neither looks nor listens, on the same clips.
+
+use crate::evaluation::{Accuracy, ClipKind, Figure, Reference, RunSummary, Summary};
+use crate::metrics::{MarkedArea, protocols};
+
+use super::points::Points;
+use super::published::published;
+use super::table::{Cell, Column, Row, RowKind, Table, Unit};
+use super::words::{percent, short_percent};
+
+/// All tables of a run, protocol by protocol. `points` are the run's rows by result, or empty: then the figures that
+/// need them are left out.
+pub fn tables(run: &RunSummary, points: &[Points]) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for (number, described) in run.run.protocols.iter().enumerate() {
+        let results: Vec<(usize, &Summary)> =
+            run.results.iter().enumerate().filter(|(_, result)| result.protocol == described.protocol).collect();
+        if results.is_empty() {
+            continue;
+        }
+        let scope = Scope { run, points, number, protocol: &described.protocol, results };
+        tables.push(scope.main());
+        tables.extend(scope.detection());
+        tables.extend(scope.sizes());
+        tables.extend(scope.negatives());
+    }
+    tables
+}
+
+/// The label of a protocol, and the parts that differ from the published one.
+pub fn protocol_title(protocol: &str) -> String {
+    let (id, parts) = protocol.split_once('+').map_or((protocol, ""), |(id, parts)| (id, parts));
+    let label = protocols().iter().find(|known| known.protocol.id() == id).map_or(id, |known| known.label);
+    if parts.is_empty() { label.to_owned() } else { format!("{label} with {}", parts.replace('+', ", ")) }
+}
+
+/// One sentence on a protocol.
+pub fn protocol_explanation(protocol: &str) -> &'static str {
+    let id = protocol.split('+').next().unwrap_or_default();
+    protocols().iter().find(|known| known.protocol.id() == id).map_or("", |known| known.explanation)
+}
+
+/// The results of one protocol.
+struct Scope<'a> {
+    run: &'a RunSummary,
+    points: &'a [Points],
+    number: usize,
+    protocol: &'a str,
+    /// With their places in the run's results.
+    results: Vec<(usize, &'a Summary)>,
+}
+
+impl Scope<'_> {
+    fn model_place(&self, label: &str) -> usize {
+        self.run.run.models.iter().position(|model| model.label == label).unwrap_or_default()
+    }
+
+    fn row(&self, result: &Summary, cells: Vec<Cell>) -> Row {
+        Row { name: result.model.clone(), kind: RowKind::Model(self.model_place(&result.model)), cells }
+    }
+
+    fn table(&self, what: &str, title: String, columns: Vec<Column>, rows: Vec<Row>) -> Table {
+        let list = self.run.run.dataset.list.as_deref().unwrap_or(&self.run.run.dataset.name);
+        let choices = self.results.first().map_or("", |(_, result)| result.choices.as_str());
+        let caption = format!("{} · {list} · {choices}", self.run.run.dataset.benchmark);
+        Table { id: format!("{what}-{}", self.number + 1), title, caption, columns, rows, notes: Vec::new() }
+    }
+
+    /// Success, AUC and mean cIoU.
+    fn main(&self) -> Table {
+        let successes = self.successes();
+        let mut columns: Vec<Column> = successes
+            .iter()
+            .map(|success| {
+                let meaning = "Share of the clips whose map overlaps the ground truth at least so well (LocAcc)";
+                Column::new(format!("cIoU@{success}"), meaning, Unit::Percent)
+            })
+            .collect();
+        columns.push(Column::new("AUC", "Area under the share of success over its threshold", Unit::Percent));
+        columns.push(Column::new("mean cIoU", "Mean overlap of map and ground truth", Unit::Percent));
+        let pairs = self.results.iter().any(|(_, result)| result.pairs.is_some());
+        if pairs {
+            columns.push(Column::new("IIoU", "Share of pictures of which every sound is localized", Unit::Percent));
+            columns.push(Column::new("IAUC", "Area under IIoU over its threshold", Unit::Percent));
+        }
+        let sources = self.results.iter().any(|(_, result)| result.sources.is_some());
+        if sources {
+            let each = "Mean over the sources that sound together in a picture";
+            columns.push(Column::new("CIoU@0.3", each, Unit::Percent));
+            columns.push(Column::new("AUC sources", each, Unit::Percent));
+            columns.push(Column::new("class-aware", "Mean of two sources, each against its own boxes", Unit::Percent));
+            columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
+        }
+        columns.push(Column::new("clips", "Clips with a map", Unit::Count).unranked());
+        let mut notes = Vec::new();
+        let mut rows: Vec<Row> = Vec::new();
+        for (_, result) in &self.results {
+            let probe = &result.references.fixed_probe;
+            let mut cells = figures(&result.accuracy, &successes, result.auc, result.mean_ciou);
+            for (cell, of_probe) in
+                cells.iter_mut().zip(figures(&probe.accuracy, &successes, probe.auc, probe.mean_ciou))
+            {
+                cell.below_probe = cell.value <= of_probe.value;
+            }
+            let system = self.run.run.models.get(self.model_place(&result.model)).map(|model| model.system.as_str());
+            self.publish(system.unwrap_or_default(), &successes, &mut cells, &mut notes);
+            if pairs {
+                let [iiou, iauc] = result.pairs.map_or([Figure::NONE; 2], |pairs| [pairs.iiou, pairs.iauc]);
+                cells.extend([iiou, iauc].map(Cell::from));
+            }
+            if sources {
+                let shown = result.sources.map_or([Figure::NONE; 4], |sources| {
+                    [sources.success_at_30, sources.auc, sources.class_aware, sources.class_agnostic]
+                });
+                cells.extend(shown.map(Cell::from));
+            }
+            cells.push(Cell::plain(result.scored as f64));
+            rows.push(self.row(result, cells));
+        }
+        if let Some((_, result)) = self.results.iter().max_by_key(|(_, result)| result.scored) {
+            let references = &result.references;
+            let mut reference = |name: &str, kind: RowKind, id: &str, reference: &Reference| {
+                let mut cells = figures(&reference.accuracy, &successes, reference.auc, reference.mean_ciou);
+                self.publish(id, &successes, &mut cells, &mut notes);
+                cells.resize(columns.len(), Cell::NONE);
+                rows.push(Row { name: name.to_owned(), kind, cells });
+            };
+            reference("Centre box", RowKind::Reference, "centre-box", &references.centre_box);
+            reference("Full frame", RowKind::Reference, "full-frame", &references.full_frame);
+            reference("Fixed probe", RowKind::Reference, "fixed-probe", &references.fixed_probe);
+            if let Some(ceiling) = &references.ceiling {
+                reference("Ceiling of the rule", RowKind::Ceiling, "ceiling", ceiling);
+            }
+        }
+        let title = protocol_title(self.protocol);
+        Table { notes, ..self.table("results", title, columns, rows) }
+    }
+
+    /// The success thresholds that all results have, the main one first.
+    fn successes(&self) -> Vec<f64> {
+        let first = self.results.first().map(|(_, result)| result.accuracy.as_slice()).unwrap_or_default();
+        first.iter().map(|accuracy| accuracy.success).collect()
+    }
+
+    /// Puts printed figures beside the measured ones, with a note on where they stand.
+    fn publish(&self, system: &str, successes: &[f64], cells: &mut [Cell], notes: &mut Vec<String>) {
+        let dataset = &self.run.run.dataset;
+        let Some(known) = published(system, &dataset.benchmark, dataset.clips, self.protocol) else { return };
+        let number = notes.iter().position(|note| note == known.source).unwrap_or_else(|| {
+            notes.push(known.source.to_owned());
+            notes.len() - 1
+        }) + 1;
+        let [low, high] = known.ciou;
+        let text = if low == high { percent(low) } else { format!("{}–{}", short_percent(low), short_percent(high)) };
+        let place = successes.iter().position(|success| *success == known.success);
+        if let Some(cell) = place.and_then(|place| cells.get_mut(place)) {
+            cell.published = Some((text, number));
+        }
+        if let (Some(auc), Some(cell)) = (known.auc, cells.get_mut(successes.len())) {
+            cell.published = Some((percent(auc), number));
+        }
+    }
+
+    /// What confidence is worth; only where there are negatives.
+    fn detection(&self) -> Option<Table> {
+        if self.results.iter().all(|(_, result)| result.negatives.is_empty()) {
+            return None;
+        }
+        let columns = vec![
+            Column::new("AP", "Area under precision over recall as SLAVC's code computes it", Unit::Percent),
+            Column::new("AP (standard)", "Area under the precision envelope, recall = TP / positives", Unit::Percent),
+            Column::new("max-F1", "Largest F1 at about ten confidences, as SLAVC's code computes it", Unit::Percent),
+            Column::new("max-F1 (all δ)", "Largest F1 over all confidences, as the papers define it", Unit::Percent),
+            Column::new("max-F1 (standard)", "The same with recall = TP / positives", Unit::Percent),
+            Column::new("precision", "Of all clips, negatives counted as wrong", Unit::Percent),
+            Column::new("at δ", "The confidence of the largest standard F1", Unit::Number).unranked(),
+        ];
+        let mut rows = Vec::new();
+        for (_, result) in &self.results {
+            let main = result.accuracy.first().map_or(0.5, |accuracy| accuracy.success);
+            let all = result.detection.iter().find(|figures| figures.subset == "all" && figures.success == main);
+            let Some(all) = all else { continue };
+            let figures = [
+                all.average_precision_as_published,
+                all.average_precision,
+                all.max_f1_as_published,
+                all.max_f1_over_all,
+                all.max_f1,
+                all.precision,
+            ];
+            let mut cells: Vec<Cell> = figures.map(Cell::from).to_vec();
+            cells.push(Cell::plain(all.max_f1_confidence));
+            rows.push(self.row(result, cells));
+        }
+        let title = format!("Positives and negatives together · {}", protocol_title(self.protocol));
+        Some(self.table("detection", title, columns, rows))
+    }
+
+    /// Success by the size of the ground truth.
+    fn sizes(&self) -> Option<Table> {
+        let (_, first) = self.results.first()?;
+        let columns: Vec<Column> = first
+            .sizes
+            .iter()
+            .map(|size| {
+                let name = format!("{} ({})", size.size, super::words::count(size.clips));
+                Column::new(name, "Share of success among the clips of this size", Unit::Percent)
+            })
+            .collect();
+        let rows: Vec<Row> = self
+            .results
+            .iter()
+            .map(|(_, result)| {
+                let rate = |size: &crate::evaluation::SizeFigures| {
+                    size.accuracy.first().map_or(Cell::NONE, |accuracy| Cell::from(accuracy.rate))
+                };
+                self.row(result, result.sizes.iter().map(rate).collect())
+            })
+            .collect();
+        let title = format!("By the size of what sounds · {}", protocol_title(self.protocol));
+        (!columns.is_empty()).then(|| self.table("sizes", title, columns, rows))
+    }
+
+    /// What a model does where nothing visible sounds, by kind.
+    fn negatives(&self) -> Option<Table> {
+        let mut kinds: Vec<(ClipKind, usize)> = Vec::new();
+        for (_, result) in &self.results {
+            for negative in &result.negatives {
+                if !kinds.iter().any(|(kind, _)| *kind == negative.kind) {
+                    kinds.push((negative.kind, negative.clips));
+                }
+            }
+        }
+        if kinds.is_empty() {
+            return None;
+        }
+        let with_points = self.results.iter().any(|(place, _)| self.points.get(*place).is_some());
+        let mut columns = Vec::new();
+        for (kind, clips) in &kinds {
+            let clips = super::words::count(*clips);
+            columns.push(
+                Column::new(
+                    format!("marked, {kind} ({clips})"),
+                    "pIA: mean share of the frame that is marked",
+                    Unit::Percent,
+                )
+                .unranked(),
+            );
+            columns.push(Column::new(
+                format!("told apart, {kind}"),
+                "How often a positive is more confident than such a negative; 50 is chance",
+                Unit::Percent,
+            ));
+            columns.push(Column::new(
+                format!("max-F1, {kind}"),
+                "Over all positives and these negatives",
+                Unit::Percent,
+            ));
+        }
+        columns.push(
+            Column::new("universal threshold", "Largest third quartile of the negatives' peaks, by kind", Unit::Number)
+                .unranked(),
+        );
+        if with_points {
+            let both = "Harmonic mean over positives and negatives (Juanola et al.), under this protocol's mask";
+            columns.push(Column::new("F_LOC", both, Unit::Percent));
+            columns.push(Column::new("F_AUC", both, Unit::Percent));
+        }
+        let rows: Vec<Row> = self
+            .results
+            .iter()
+            .map(|(place, result)| {
+                let mut cells = Vec::new();
+                for (kind, _) in &kinds {
+                    match result.negatives.iter().find(|negative| negative.kind == *kind) {
+                        Some(negative) => {
+                            cells.extend(
+                                [negative.marked_share, negative.separability, negative.max_f1].map(Cell::from),
+                            );
+                        }
+                        None => cells.extend([Cell::NONE, Cell::NONE, Cell::NONE]),
+                    }
+                }
+                cells.push(Cell::plain(result.universal_threshold));
+                if with_points {
+                    let balance = self.points.get(*place).map_or([f64::NAN; 2], |points| balance(result, points));
+                    cells.extend(balance.map(Cell::plain));
+                }
+                self.row(result, cells)
+            })
+            .collect();
+        let title = format!("Where nothing visible sounds · {}", protocol_title(self.protocol));
+        Some(self.table("negatives", title, columns, rows))
+    }
+}
+
+/// F_LOC and F_AUC.
+fn balance(result: &Summary, points: &Points) -> [f64; 2] {
+    let areas: Vec<MarkedArea> = points.marked_shares().values().map(|shares| MarkedArea::of(shares)).collect();
+    if areas.is_empty() {
+        return [f64::NAN; 2];
+    }
+    let mean = |value: fn(&MarkedArea) -> f64| areas.iter().map(value).sum::<f64>() / areas.len() as f64;
+    [
+        MarkedArea::balance(result.mean_ciou.value, mean(|area| 1.0 - area.mean_share)),
+        MarkedArea::balance(result.auc.value, mean(|area| area.area_under_curve)),
+    ]
+}
+
+/// The success rates at `successes`, then AUC and mean cIoU.
+fn figures(accuracy: &[Accuracy], successes: &[f64], auc: Figure, mean: Figure) -> Vec<Cell> {
+    let rate = |success: &f64| {
+        let found = accuracy.iter().find(|accuracy| accuracy.success == *success);
+        found.map_or(Cell::NONE, |accuracy| Cell::from(accuracy.rate))
+    };
+    let mut cells: Vec<Cell> = successes.iter().map(rate).collect();
+    cells.extend([Cell::from(auc), Cell::from(mean)]);
+    cells
+}
