@@ -36,7 +36,7 @@ pub struct ReportArguments {
 pub fn run(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), EvaluateError> {
     let run = FinishedRun::open(&arguments.run)?;
     if arguments.latex || arguments.markdown {
-        let tables = report::tables(&run.summary, &report::gather(&run)?);
+        let tables = report::tables(&run.summary);
         let text = if arguments.latex { report::latex(&tables) } else { report::markdown(&tables) };
         out.write_all(text.as_bytes())?;
         return Ok(());

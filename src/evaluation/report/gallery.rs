@@ -79,7 +79,8 @@ pub fn clip_pictures(
             let index = index as usize;
             let Some(clip) = plan.dataset.clips.get(index) else { continue };
             let answer = ClipAnswer::of(&plan, index, &mut keep, stop);
-            let Some((_, maps)) = answer.maps.first() else { continue };
+            let asked = answer.maps.first().and_then(|(_, asked)| asked.iter().find(|asked| asked.suffix.is_empty()));
+            let Some(maps) = asked.map(|asked| asked.maps.as_slice()) else { continue };
             for (result, shown, point) in wanted {
                 let subject = Subject {
                     model: place,

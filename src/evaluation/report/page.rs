@@ -8,6 +8,7 @@ use super::chart;
 use super::clip_picture::{ClipPicture, Shown};
 use super::figures::{self, Drawn, charts};
 use super::points::{Points, paired};
+use super::retrieved::Retrieved;
 use super::table::{RowKind, Table};
 use super::tables::{protocol_explanation, protocol_title, tables};
 use super::words::{Html, count, short_percent};
@@ -25,8 +26,14 @@ const FAILURES_SHOWN: usize = 40;
 
 /// The page of a run. `points` are its rows by result (see [`super::gather`]), `clips` its best and worst clips, and
 /// `remarks` what a reader must know of how the page was made.
-pub fn html(run: &RunSummary, points: &[Points], clips: &[ClipPicture], remarks: &[String]) -> String {
-    let tables = tables(run, points);
+pub fn html(
+    run: &RunSummary,
+    points: &[Points],
+    clips: &[ClipPicture],
+    retrieved: Option<&Retrieved>,
+    remarks: &[String],
+) -> String {
+    let tables = tables(run);
     let mut page = Page { run, points, out: String::with_capacity(1 << 18) };
     page.head();
     page.top(remarks);
@@ -44,6 +51,9 @@ pub fn html(run: &RunSummary, points: &[Points], clips: &[ClipPicture], remarks:
         let shown: Vec<&ClipPicture> = clips.iter().filter(|clip| clip.protocol == described.protocol).collect();
         page.clips(&shown);
         page.out.push_str("</section>");
+    }
+    if let Some(retrieved) = retrieved {
+        page.retrieval(retrieved);
     }
     page.mean_maps();
     page.run_facts();
@@ -335,6 +345,15 @@ impl Page<'_> {
                 self.out.push_str("</div>");
             }
         }
+    }
+
+    fn retrieval(&mut self, retrieved: &Retrieved) {
+        let table = retrieved.table(self.run);
+        let _ = write!(self.out, "<section id=\"retrieved\"><h2>{}</h2>", Html(&table.title));
+        self.table(&table);
+        self.out.push_str("<div class=\"charts\">");
+        retrieved.charts(self.run).iter().for_each(|chart| chart.html(&mut self.out));
+        self.out.push_str("</div></section>");
     }
 
     fn mean_maps(&mut self) {

@@ -1,6 +1,6 @@
 //! The rows of a run, gathered by model and protocol into what plots and clip lists need.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::evaluation::{ClipKind, EvaluationError, FinishedRun, RunSummary, ScoreRow};
@@ -103,15 +103,6 @@ impl Points {
 
     pub fn detections(&self) -> Vec<Detection> {
         self.0.iter().filter(|point| point.kind != ClipKind::Unannotated).map(Point::detection).collect()
-    }
-
-    /// The positive share of each negative's mask, by kind.
-    pub fn marked_shares(&self) -> BTreeMap<ClipKind, Vec<f64>> {
-        let mut shares: BTreeMap<ClipKind, Vec<f64>> = BTreeMap::new();
-        for point in self.negatives().filter(|point| !point.positive_share.is_nan()) {
-            shares.entry(point.kind).or_default().push(point.positive_share);
-        }
-        shares
     }
 }
 

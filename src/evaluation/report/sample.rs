@@ -32,6 +32,7 @@ fn summary(model: &str, value: f64) -> Summary {
         confidences: vec![0.1, 0.2, 0.3, 0.4, 0.5],
         separability: figure(0.6),
         marked_share: figure(0.5),
+        marked_auc: 0.525,
         max_f1: figure(0.4),
     };
     Summary {
@@ -60,6 +61,8 @@ fn summary(model: &str, value: f64) -> Summary {
         negatives: vec![negative],
         universal_threshold: 0.4,
         separability: figure(0.6),
+        location_balance: 0.41,
+        auc_balance: 0.43,
         references: ReferenceFigures {
             centre_box: reference(0.32),
             full_frame: reference(0.22),
@@ -154,4 +157,16 @@ pub fn rows() -> Vec<ScoreRow> {
         }
     }
     rows
+}
+
+/// An answer of `retrieve`.
+pub fn retrieved() -> super::Retrieved {
+    let way = serde_json::json!({
+        "stable": [0.1, 0.3, 0.5], "optimistic": [0.2, 0.4, 0.6], "pessimistic": [0.1, 0.3, 0.5], "median_rank": 9.0,
+        "curve": [0.1, 0.2, 0.25, 0.28, 0.3],
+    });
+    let result = serde_json::json!({
+        "model": HOSTILE, "similarity": "peak", "clips": 50, "audio_to_image": way, "image_to_audio": way, "failures": [],
+    });
+    serde_json::from_value(serde_json::json!({ "results": [result] })).unwrap()
 }

@@ -1,24 +1,22 @@
 //! The tables of a run in the papers' layout: models, then what neither looks nor listens, on the same clips.
 
 use crate::evaluation::{Accuracy, ClipKind, Figure, Reference, RunSummary, Summary};
-use crate::metrics::{MarkedArea, protocols};
+use crate::metrics::protocols;
 
-use super::points::Points;
 use super::published::published;
 use super::table::{Cell, Column, Row, RowKind, Table, Unit};
 use super::words::{percent, short_percent};
 
-/// All tables of a run, protocol by protocol. `points` are the run's rows by result, or empty: then the figures that
-/// need them are left out.
-pub fn tables(run: &RunSummary, points: &[Points]) -> Vec<Table> {
+/// All tables of a run, protocol by protocol.
+pub fn tables(run: &RunSummary) -> Vec<Table> {
     let mut tables = Vec::new();
     for (number, described) in run.run.protocols.iter().enumerate() {
-        let results: Vec<(usize, &Summary)> =
-            run.results.iter().enumerate().filter(|(_, result)| result.protocol == described.protocol).collect();
+        let results: Vec<&Summary> =
+            run.results.iter().filter(|result| result.protocol == described.protocol).collect();
         if results.is_empty() {
             continue;
         }
-        let scope = Scope { run, points, number, protocol: &described.protocol, results };
+        let scope = Scope { run, number, protocol: &described.protocol, results };
         tables.push(scope.main());
         tables.extend(scope.detection());
         tables.extend(scope.sizes());
@@ -43,11 +41,9 @@ pub fn protocol_explanation(protocol: &str) -> &'static str {
 /// The results of one protocol.
 struct Scope<'a> {
     run: &'a RunSummary,
-    points: &'a [Points],
     number: usize,
     protocol: &'a str,
-    /// With their places in the run's results.
-    results: Vec<(usize, &'a Summary)>,
+    results: Vec<&'a Summary>,
 }
 
 impl Scope<'_> {
@@ -61,7 +57,7 @@ impl Scope<'_> {
 
     fn table(&self, what: &str, title: String, columns: Vec<Column>, rows: Vec<Row>) -> Table {
         let list = self.run.run.dataset.list.as_deref().unwrap_or(&self.run.run.dataset.name);
-        let choices = self.results.first().map_or("", |(_, result)| result.choices.as_str());
+        let choices = self.results.first().map_or("", |result| result.choices.as_str());
         let caption = format!("{} · {list} · {choices}", self.run.run.dataset.benchmark);
         Table { id: format!("{what}-{}", self.number + 1), title, caption, columns, rows, notes: Vec::new() }
     }
@@ -78,12 +74,12 @@ impl Scope<'_> {
             .collect();
         columns.push(Column::new("AUC", "Area under the share of success over its threshold", Unit::Percent));
         columns.push(Column::new("mean cIoU", "Mean overlap of map and ground truth", Unit::Percent));
-        let pairs = self.results.iter().any(|(_, result)| result.pairs.is_some());
+        let pairs = self.results.iter().any(|result| result.pairs.is_some());
         if pairs {
             columns.push(Column::new("IIoU", "Share of pictures of which every sound is localized", Unit::Percent));
             columns.push(Column::new("IAUC", "Area under IIoU over its threshold", Unit::Percent));
         }
-        let sources = self.results.iter().any(|(_, result)| result.sources.is_some());
+        let sources = self.results.iter().any(|result| result.sources.is_some());
         if sources {
             let each = "Mean over the sources that sound together in a picture";
             columns.push(Column::new("CIoU@0.3", each, Unit::Percent));
@@ -94,7 +90,7 @@ impl Scope<'_> {
         columns.push(Column::new("clips", "Clips with a map", Unit::Count).unranked());
         let mut notes = Vec::new();
         let mut rows: Vec<Row> = Vec::new();
-        for (_, result) in &self.results {
+        for result in &self.results {
             let probe = &result.references.fixed_probe;
             let mut cells = figures(&result.accuracy, &successes, result.auc, result.mean_ciou);
             for (cell, of_probe) in
@@ -117,7 +113,7 @@ impl Scope<'_> {
             cells.push(Cell::plain(result.scored as f64));
             rows.push(self.row(result, cells));
         }
-        if let Some((_, result)) = self.results.iter().max_by_key(|(_, result)| result.scored) {
+        if let Some(result) = self.results.iter().max_by_key(|result| result.scored) {
             let references = &result.references;
             let mut reference = |name: &str, kind: RowKind, id: &str, reference: &Reference| {
                 let mut cells = figures(&reference.accuracy, &successes, reference.auc, reference.mean_ciou);
@@ -138,7 +134,7 @@ impl Scope<'_> {
 
     /// The success thresholds that all results have, the main one first.
     fn successes(&self) -> Vec<f64> {
-        let first = self.results.first().map(|(_, result)| result.accuracy.as_slice()).unwrap_or_default();
+        let first = self.results.first().map(|result| result.accuracy.as_slice()).unwrap_or_default();
         first.iter().map(|accuracy| accuracy.success).collect()
     }
 
@@ -163,7 +159,7 @@ impl Scope<'_> {
 
     /// What confidence is worth; only where there are negatives.
     fn detection(&self) -> Option<Table> {
-        if self.results.iter().all(|(_, result)| result.negatives.is_empty()) {
+        if self.results.iter().all(|result| result.negatives.is_empty()) {
             return None;
         }
         let columns = vec![
@@ -176,7 +172,7 @@ impl Scope<'_> {
             Column::new("at δ", "The confidence of the largest standard F1", Unit::Number).unranked(),
         ];
         let mut rows = Vec::new();
-        for (_, result) in &self.results {
+        for result in &self.results {
             let main = result.accuracy.first().map_or(0.5, |accuracy| accuracy.success);
             let all = result.detection.iter().find(|figures| figures.subset == "all" && figures.success == main);
             let Some(all) = all else { continue };
@@ -198,7 +194,7 @@ impl Scope<'_> {
 
     /// Success by the size of the ground truth.
     fn sizes(&self) -> Option<Table> {
-        let (_, first) = self.results.first()?;
+        let first = self.results.first()?;
         let columns: Vec<Column> = first
             .sizes
             .iter()
@@ -210,7 +206,7 @@ impl Scope<'_> {
         let rows: Vec<Row> = self
             .results
             .iter()
-            .map(|(_, result)| {
+            .map(|result| {
                 let rate = |size: &crate::evaluation::SizeFigures| {
                     size.accuracy.first().map_or(Cell::NONE, |accuracy| Cell::from(accuracy.rate))
                 };
@@ -224,7 +220,7 @@ impl Scope<'_> {
     /// What a model does where nothing visible sounds, by kind.
     fn negatives(&self) -> Option<Table> {
         let mut kinds: Vec<(ClipKind, usize)> = Vec::new();
-        for (_, result) in &self.results {
+        for result in &self.results {
             for negative in &result.negatives {
                 if !kinds.iter().any(|(kind, _)| *kind == negative.kind) {
                     kinds.push((negative.kind, negative.clips));
@@ -234,7 +230,6 @@ impl Scope<'_> {
         if kinds.is_empty() {
             return None;
         }
-        let with_points = self.results.iter().any(|(place, _)| self.points.get(*place).is_some());
         let mut columns = Vec::new();
         for (kind, clips) in &kinds {
             let clips = super::words::count(*clips);
@@ -261,15 +256,13 @@ impl Scope<'_> {
             Column::new("universal threshold", "Largest third quartile of the negatives' peaks, by kind", Unit::Number)
                 .unranked(),
         );
-        if with_points {
-            let both = "Harmonic mean over positives and negatives (Juanola et al.), under this protocol's mask";
-            columns.push(Column::new("F_LOC", both, Unit::Percent));
-            columns.push(Column::new("F_AUC", both, Unit::Percent));
-        }
+        let both = "Harmonic mean over positives and negatives (Juanola et al.), under this protocol's mask";
+        columns.push(Column::new("F_LOC", both, Unit::Percent));
+        columns.push(Column::new("F_AUC", both, Unit::Percent));
         let rows: Vec<Row> = self
             .results
             .iter()
-            .map(|(place, result)| {
+            .map(|result| {
                 let mut cells = Vec::new();
                 for (kind, _) in &kinds {
                     match result.negatives.iter().find(|negative| negative.kind == *kind) {
@@ -282,29 +275,13 @@ impl Scope<'_> {
                     }
                 }
                 cells.push(Cell::plain(result.universal_threshold));
-                if with_points {
-                    let balance = self.points.get(*place).map_or([f64::NAN; 2], |points| balance(result, points));
-                    cells.extend(balance.map(Cell::plain));
-                }
+                cells.extend([result.location_balance, result.auc_balance].map(Cell::plain));
                 self.row(result, cells)
             })
             .collect();
         let title = format!("Where nothing visible sounds · {}", protocol_title(self.protocol));
         Some(self.table("negatives", title, columns, rows))
     }
-}
-
-/// F_LOC and F_AUC.
-fn balance(result: &Summary, points: &Points) -> [f64; 2] {
-    let areas: Vec<MarkedArea> = points.marked_shares().values().map(|shares| MarkedArea::of(shares)).collect();
-    if areas.is_empty() {
-        return [f64::NAN; 2];
-    }
-    let mean = |value: fn(&MarkedArea) -> f64| areas.iter().map(value).sum::<f64>() / areas.len() as f64;
-    [
-        MarkedArea::balance(result.mean_ciou.value, mean(|area| 1.0 - area.mean_share)),
-        MarkedArea::balance(result.auc.value, mean(|area| area.area_under_curve)),
-    ]
 }
 
 /// The success rates at `successes`, then AUC and mean cIoU.

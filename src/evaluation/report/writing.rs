@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use super::gallery::clip_pictures;
 use super::page::html;
 use super::points::gather;
+use super::retrieved::Retrieved;
 use crate::evaluation::{EvaluationError, FinishedRun};
 use crate::localizers::store::Shelf;
 
@@ -36,7 +37,8 @@ pub fn write_page(
             Err(error) => (Vec::new(), vec![format!("Pictures of clips are left out: {error}.")]),
         },
     };
-    write_whole(path, &html(&run.summary, &points, &pictures, &remarks))?;
+    let retrieved = Retrieved::of_run(&run.folder)?;
+    write_whole(path, &html(&run.summary, &points, &pictures, retrieved.as_ref(), &remarks))?;
     Ok(path.to_owned())
 }
 
