@@ -1,6 +1,7 @@
 //! From the rows of one model under one protocol to its figures, with their intervals.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::description::ProtocolDescription;
 use super::row::{ClipKind, Curve, ScoreRow};
@@ -67,7 +68,7 @@ impl From<ScoreRow> for Score {
 
 /// The figures of one model under one protocol; `scores` holds the rows of each protocol of the rows that the
 /// description names (several where the best of several thresholds is reported).
-pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(String, Vec<Score>)>) -> Summary {
+pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(String, Arc<Vec<Score>>)>) -> Summary {
     let mut best_of = Vec::new();
     if !protocol.tried.is_empty() {
         let auc = |scores: &[Score]| area_under_success(&cious(&positives(scores)));
@@ -76,17 +77,16 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
         if let Some(best) = best.filter(|&best| best < scores.len()) {
             scores.swap(0, best);
         }
-        scores.truncate(1);
     }
-    let all: Vec<Score> = scores.into_iter().flat_map(|(_, scores)| scores).collect();
+    let all: &[Score] = scores.first().map(|(_, scores)| scores.as_slice()).unwrap_or_default();
     let success = successes(protocol);
     let main = success.first().copied().unwrap_or(0.5);
-    let positives = positives(&all);
-    let negatives: Vec<&Score> = whole(&all).filter(|score| score.kind.is_negative()).collect();
+    let positives = positives(all);
+    let negatives: Vec<&Score> = whole(all).filter(|score| score.kind.is_negative()).collect();
     let mut kinds: BTreeMap<ClipKind, usize> = BTreeMap::new();
-    whole(&all).for_each(|score| *kinds.entry(score.kind).or_default() += 1);
+    whole(all).for_each(|score| *kinds.entry(score.kind).or_default() += 1);
     let mut degenerate: BTreeMap<String, usize> = BTreeMap::new();
-    for reason in whole(&all).filter_map(|score| score.degenerate.as_deref()) {
+    for reason in whole(all).filter_map(|score| score.degenerate.as_deref()) {
         *degenerate.entry(reason.to_owned()).or_default() += 1;
     }
     let placed = Placed::of(&cious(&positives), &success);
@@ -110,7 +110,7 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
         model: model.to_owned(),
         protocol: protocol.protocol.clone(),
         choices: protocol.choices.clone(),
-        scored: whole(&all).count(),
+        scored: whole(all).count(),
         failed: all.iter().filter(|score| score.failed && score.source.is_none()).count(),
         kinds,
         accuracy: placed.accuracy,
@@ -125,7 +125,7 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
         separability,
         references: references(&positives, &success),
         pairs: pairs(&positives, main),
-        sources: sources(&all),
+        sources: sources(all),
         degenerate,
         best_of,
         curve: mean_curve(&positives),

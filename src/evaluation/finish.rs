@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::description::RunDescription;
 use super::error::EvaluationError;
@@ -13,8 +14,8 @@ use super::scorer::MEAN_SIDE;
 use super::summary::{MeanMap, RowFailure, RunSummary};
 use super::table::{TableWriter, read_rows};
 
-/// Rows of which the figures are made at a time; about 150 bytes each.
-const ROWS_AT_ONCE: usize = 2_000_000;
+/// Rows of which the figures are made at a time; about 200 bytes each.
+const ROWS_AT_ONCE: usize = 1_000_000;
 /// Failures that a summary names.
 const FAILURES_NAMED: usize = 100;
 
@@ -135,13 +136,14 @@ fn results(table: &Path, run: &RunDescription, rows: usize) -> Result<Vec<super:
             }
             Ok(())
         })?;
+        let scores: HashMap<_, _> = scores.into_iter().map(|(key, scores)| (key, Arc::new(scores))).collect();
         let mut work = Vec::new();
         for model in models {
             for protocol in &run.protocols {
                 let own = vec![protocol.protocol.clone()];
                 let texts = if protocol.tried.is_empty() { &own } else { &protocol.tried };
                 let of = |text: &String| {
-                    scores.get(&(model.label.clone(), text.clone())).map(|scores| (text.clone(), scores.clone()))
+                    scores.get(&(model.label.clone(), text.clone())).map(|scores| (text.clone(), Arc::clone(scores)))
                 };
                 work.push((model, protocol, texts.iter().filter_map(of).collect::<Vec<_>>()));
             }

@@ -1,5 +1,6 @@
 //! A run from its start, or from where it was left, to its end.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,17 +129,23 @@ pub fn evaluate(
     let out = options.out.as_path();
     std::fs::create_dir_all(out).map_err(|error| EvaluationError::io(out, error))?;
     let mut running = Running::new(&plan);
-    let mut failed = Vec::new();
+    let mut failed = BTreeSet::new();
     let mut journal =
         Journal::open(out, &plan.description, options.save_heatmaps, plan.clips.clone(), |line: &ClipLine| {
-            if options.retry_failed && line.failed() {
-                failed.push(line.clip);
+            // The newest answer about a clip counts.
+            if line.failed() {
+                failed.insert(line.clip)
             } else {
-                failed.retain(|&clip| clip != line.clip);
-                running.add(line);
-            }
+                failed.remove(&line.clip)
+            };
         })?;
-    failed.iter().for_each(|&clip| journal.forget(clip));
+    if options.retry_failed {
+        failed.iter().for_each(|&clip| journal.forget(clip));
+    }
+    journal.visit_in_order(|line| {
+        running.add(&line);
+        Ok(())
+    })?;
     let mut saved = if options.save_heatmaps { Some(SavedMaps::open(out)?) } else { None };
     let todo: Vec<usize> = plan.clips.clone().filter(|&clip| !journal.has(clip)).collect();
     let clips = plan.clips.len();

@@ -11,7 +11,7 @@ use sonolens::evaluation::{ClipKind, FinishedRun, ScoreRow, predictions_path};
 use sonolens::geometry::{Rect, Size};
 use sonolens::heatmap::Grid;
 use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, registry};
-use sonolens::metrics::references::{centre_box, full_frame};
+use sonolens::metrics::references::{centre_box, fixed_probe, full_frame};
 use sonolens::metrics::{
     Bitmap, GroundTruthMap, GroundTruthRule, Protocol, TruthBox, area_under_success, mask_ciou, mcnemar, mean,
     success_rate,
@@ -20,6 +20,7 @@ use sonolens::network::arrays::{Array, write_npy, write_npz};
 
 use crate::metrics::golden::{Golden, assert_close, assert_scores, golden};
 use crate::support::fill_rule::{image, samples, small_lvs, wav, wave};
+use crate::support::reference_dir;
 
 const SIZE: Size = Size::new(96, 64);
 const RATE: u32 = 16_000;
@@ -453,6 +454,40 @@ fn saved_maps_get_the_authors_figures_with_negatives() {
     }
     for size in &summary.sizes {
         assert_close(&size.size, size.auc.value, &expected[format!("AUC-{}@50", size.size)]);
+    }
+}
+
+/// The real list and annotations of Flickr-SoundNet, one map for all pictures: the figures that follow from the files.
+#[test]
+fn a_whole_list_has_the_figures_that_follow_from_its_files() {
+    let Some(reference) = reference_dir() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    std::fs::create_dir(&data).unwrap();
+    for file in ["c2f/flickr_soundnet_annotations_2786.json", "lvs/flickr_test.csv"] {
+        let from = reference.join("annotations").join(file);
+        std::fs::copy(&from, data.join(from.file_name().unwrap())).unwrap();
+    }
+    write_predictions(&folder.path().join("maps.npz"), &[fixed_probe()], &["any".to_owned()], None);
+    let all = [
+        ("lvs", "lvs / ssl-tie"),
+        ("ezvsl", "ez-vsl"),
+        ("slavc", "slavc relative"),
+        ("heartheflow", "heartheflow"),
+        ("sspl", "sspl fixed 0.5"),
+        ("ssl-align:adaptive", "ssl-align adaptive (cv)"),
+    ];
+    let run = scored(folder.path(), &all.map(|(protocol, _)| protocol));
+    let numbers: Value = serde_json::from_slice(&std::fs::read(reference.join("data_only.json")).unwrap()).unwrap();
+    assert_eq!((run.summary.rows, run.summary.run.dataset.benchmark.as_str()), (249 * all.len(), "Flickr-SoundNet"));
+    for (protocol, name) in all {
+        let summary = run.summary.result("precomputed", protocol).unwrap();
+        let expected = &numbers["probe"]["flickr_249"][name];
+        let at = |success: f64| summary.accuracy.iter().find(|one| one.success == success).unwrap().rate.value;
+        assert_close(name, at(0.5), &expected["ciou_at_50"]);
+        assert_close(name, at(0.3), &expected["ciou_at_30"]);
+        assert_close(name, summary.auc.value, &expected["auc"]);
+        assert_eq!(summary.references.fixed_probe.auc.value, summary.auc.value);
     }
 }
 
