@@ -184,6 +184,8 @@ impl App {
             Command::TogglePalette => {
                 self.palette = if self.palette.is_some() { None } else { Some(Default::default()) };
             }
+            Command::ToggleProtocolParts => self.show_protocol = !self.show_protocol,
+            Command::ToggleReport => self.report.open = !self.report.open,
             Command::ToggleKeys => self.show_keys = !self.show_keys,
             Command::ToggleNotices => {
                 self.show_notices = !self.show_notices;

@@ -156,6 +156,10 @@ pub enum Command {
     TogglePalette,
     ToggleKeys,
     ToggleNotices,
+    /// The figures of the loaded models over the open dataset.
+    ToggleReport,
+    /// Each part of the protocol by itself.
+    ToggleProtocolParts,
     CopyNotices,
     CopyReadouts,
     SaveScreenshotDialog,
@@ -331,6 +335,8 @@ pub const COMMANDS: &[CommandInfo] = commands! {
         "window-follow", "Audio window follows the frame", [], "", |_| Some(Command::SetWindowRule(WindowRule::Follow));
         "window-benchmark", "Audio window as in the benchmark", [], "",
             |_| Some(Command::SetWindowRule(WindowRule::Benchmark));
+        "protocol-parts", "Set the protocol's parts by themselves…", [], "", |_| Some(Command::ToggleProtocolParts);
+        "report", "Report of the open dataset", [ctrl(Key::R)], "", |_| Some(Command::ToggleReport);
         "readouts-copy", "Copy the readouts", [ctrl_shift(Key::C)], "", |_| Some(Command::CopyReadouts);
     }
     "Boxes" {

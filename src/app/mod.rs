@@ -19,7 +19,9 @@ mod opening;
 mod palette_window;
 mod project;
 mod project_desk;
+mod protocol_parts;
 mod remote;
+mod report_window;
 mod settings;
 mod sound_picture;
 mod stage_boxes;
@@ -80,6 +82,8 @@ pub struct App {
     palette: Option<PaletteWindow>,
     show_keys: bool,
     show_notices: bool,
+    show_protocol: bool,
+    report: report_window::ReportWindow,
     tour: Option<tour::Tour>,
     places: tour::Places,
     dialogs: dialogs::Dialogs,
@@ -189,6 +193,8 @@ impl App {
             palette: None,
             show_keys: false,
             show_notices: false,
+            show_protocol: false,
+            report: report_window::ReportWindow::default(),
             tour: None,
             places: tour::Places::default(),
             dialogs: dialogs::Dialogs::default(),
@@ -286,6 +292,11 @@ impl App {
         if self.show_notices {
             self.show_notices = keys_window::notices_window_ui(ui, &self.state, &mut commands);
         }
+        if self.show_protocol {
+            self.show_protocol = protocol_parts::protocol_window_ui(ui, &self.state, &mut commands);
+        }
+        self.report.update();
+        self.report.show(ui, &self.state);
         commands
     }
 

@@ -50,7 +50,7 @@ fn file_menu_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
         item_ui(ui, "open-demo", commands);
         item_ui(ui, "project-save", commands);
         ui.separator();
-        for name in ["palette", "keys", "tour", "notices", "screenshot"] {
+        for name in ["report", "palette", "keys", "tour", "notices", "screenshot"] {
             item_ui(ui, name, commands);
         }
         ui.separator();
@@ -265,7 +265,9 @@ fn sees_and_hears(info: &LocalizerInfo) -> String {
 
 fn protocol_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let known = state.known_protocol();
+    let changed = known.is_some_and(|known| known.protocol != state.protocol);
     let label = known.map_or_else(|| state.protocol.to_string(), |known| known.label.to_owned());
+    let label = if changed { format!("{label}, changed") } else { label };
     let response = egui::ComboBox::from_id_salt("protocol").selected_text(label).width(170.0).show_ui(ui, |ui| {
         ui.set_min_width(320.0);
         for other in crate::metrics::protocols() {
@@ -275,6 +277,8 @@ fn protocol_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
                 commands.push(Command::SetProtocol(id.to_owned()));
             }
         }
+        ui.separator();
+        item_ui(ui, "protocol-parts", commands);
     });
     response.response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::ComboBox, true, "Protocol"));
     response.response.on_hover_text(known.map_or("", |known| known.explanation));
