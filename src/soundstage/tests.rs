@@ -31,10 +31,10 @@ fn checksum_of(plan: &ClipPlan) -> (u64, u64) {
 const CHECKSUMS: (u32, [(u64, u64); 4]) = (
     1,
     [
-        (0xaba2_3c4f_836e_1d35, 0x07e0_d38b_8dc9_742c),
-        (0x454a_f41e_2957_3581, 0x1551_8606_c8b0_42ad),
-        (0xeefd_9949_6647_60d8, 0x5122_ac98_6285_eec1),
-        (0x280e_95c6_6f00_4544, 0x8d0a_e1f6_9a3e_3427),
+        (0x2c4e_5f8f_5bf1_3f6b, 0x07e0_d38b_8dc9_742c),
+        (0x3b69_e380_d0db_0ac0, 0x1551_8606_c8b0_42ad),
+        (0x5e93_578f_9ab7_bd96, 0x5122_ac98_6285_eec1),
+        (0x07fa_5825_2024_e7d7, 0x8d0a_e1f6_9a3e_3427),
     ],
 );
 

@@ -174,5 +174,6 @@ fn draw_cloud(pen: &mut Pen, (x, y): (f32, f32), size: f32, tint: Color) {
             pen.arc((dx, dy + 0.05), (radius, radius), 0.5, 1.0, paint);
         }
         pen.rounded(-0.7, -0.08, 0.69, 0.1, 0.09, paint);
+        pen.rounded(-0.45, -0.12, 0.42, 0.05, 0.04, paint);
     });
 }

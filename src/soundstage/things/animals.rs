@@ -183,9 +183,7 @@ pub fn draw_dog(pen: &mut Pen, look: &Look, motion: &Motion) {
         pen.path(&bib, Paint::Along((0.1, -0.55), lighter(look.second, 0.2), (0.1, -0.2), lighter(look.second, -0.15)));
         if look.variant.is_multiple_of(3) {
             // A patched coat.
-            for (at, radii) in
-                [((-0.2, -0.36), (0.075, 0.06)), ((-0.05, -0.28), (0.06, 0.05)), ((-0.27, -0.2), (0.045, 0.055))]
-            {
+            for (at, radii) in [((-0.11, -0.38), (0.062, 0.05)), ((-0.02, -0.27), (0.05, 0.042))] {
                 pen.faint(0.85, |pen| pen.ellipse(at, radii, lighter(look.second, 0.1)));
             }
         }
@@ -252,7 +250,7 @@ pub fn draw_dog(pen: &mut Pen, look: &Look, motion: &Motion) {
                 Paint::Along((0.2, -0.8), lighter(look.second, 0.2), (0.25, -0.67), lighter(look.second, -0.12)),
             );
             if look.variant.is_multiple_of(3) {
-                pen.ellipse((0.12, -0.83), (0.06, 0.068), lighter(look.second, 0.1));
+                pen.ellipse((0.115, -0.83), (0.058, 0.062), fur(-0.34));
             }
             pen.ellipse((long - 0.005, -0.78), (0.038, 0.03), INK);
             pen.ellipse((long + 0.004, -0.79), (0.01, 0.006), rgb(0x8a8794));
