@@ -2,6 +2,7 @@
 
 mod schedule;
 
+use std::any::Any;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,8 +15,9 @@ use super::pictures::PictureSource;
 use super::scoring::{FrameReadout, Scoring};
 use super::sound::{Sound, SoundKey};
 use crate::heatmap::{Grid, Heatmap};
-use crate::localizers::{FrameInput, ImageFeatures, Localizer, Query, QueryEmbedding, WindowRule};
+use crate::localizers::{FrameInput, Hearing, ImageFeatures, Localizer, Query, QueryEmbedding, WindowRule};
 use crate::metrics::ScoreMap;
+use crate::signal::AudioWindow;
 use schedule::{State, Task, lane_key, reach, text_key};
 
 /// Tells opened clips apart.
@@ -140,6 +142,9 @@ pub enum LaneValue {
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
+    /// An embedding was made, or could not be.
+    encoded: Condvar,
+    workers: usize,
     wake: Wake,
     image_encodings: AtomicU64,
     query_encodings: AtomicU64,
@@ -160,6 +165,7 @@ impl Inference {
             state: Mutex::new(State {
                 wish: None,
                 claimed: HashSet::new(),
+                encoding: HashSet::new(),
                 cache: ByteCache::new(budget_bytes),
                 lanes: HashMap::new(),
                 failures: HashMap::new(),
@@ -167,6 +173,8 @@ impl Inference {
                 stopping: false,
             }),
             work: Condvar::new(),
+            encoded: Condvar::new(),
+            workers: threads.max(1),
             wake,
             image_encodings: AtomicU64::new(0),
             query_encodings: AtomicU64::new(0),
@@ -350,19 +358,26 @@ impl Shared {
     }
 
     fn join(&self, task: &Task) -> Result<Heatmap, String> {
-        let features = self.features(task)?;
-        let embedding = self.embedding(task)?;
+        // What the screen waits for is looked at and listened to at once, where there is a worker's core for each.
+        let at_once = task.shown && self.workers > 1 && self.cached(&features_key(task)).is_none();
+        let (features, embedding) = if at_once {
+            std::thread::scope(|scope| {
+                let embedding = scope.spawn(|| self.embedding(task));
+                let features = self.features(task);
+                let panicked = |panic: Box<dyn Any + Send>| Err(format!("internal error: {}", panic_message(&*panic)));
+                (features, embedding.join().unwrap_or_else(panicked))
+            })
+        } else {
+            let features = self.features(task)?;
+            (Ok(features), self.embedding(task))
+        };
+        let (features, embedding) = (features?, embedding?);
         self.joins.fetch_add(1, Ordering::Relaxed);
         task.model.localizer.join(&features, &embedding).map_err(|error| error.to_string())
     }
 
     fn features(&self, task: &Task) -> Result<ImageFeatures, String> {
-        let key = ResultKey::Features {
-            clip: task.series.clip,
-            model: task.series.model,
-            version: task.series.version,
-            frame: task.frame,
-        };
+        let key = features_key(task);
         if let Some(Cached::Features(features)) = self.cached(&key) {
             return Ok(features);
         }
@@ -389,14 +404,14 @@ impl Shared {
     }
 
     fn embedding(&self, task: &Task) -> Result<QueryEmbedding, String> {
+        enum Question<'a> {
+            Sound(&'a Hearing, &'a Sound, AudioWindow),
+            Text(&'a str),
+        }
         let info = task.model.localizer.info();
         let localizer = &task.model.localizer;
         let nothing_asked = "the model has nothing to be asked with";
-        let encode = |query: &Query| {
-            self.query_encodings.fetch_add(1, Ordering::Relaxed);
-            localizer.encode_query(query).map_err(|error| error.to_string())
-        };
-        let (key, embedding) = match (&info.hearing, &task.wish.sound, &task.wish.text) {
+        let (key, question) = match (&info.hearing, &task.wish.sound, &task.wish.text) {
             (Some(hearing), Some(sound), _) => {
                 let moment_secs = task.wish.material.frame_secs.get(task.frame).copied().unwrap_or(0.0);
                 let window = localizer.audio_window(task.wish.rule, moment_secs, sound.track.duration_secs());
@@ -407,11 +422,7 @@ impl Shared {
                     start_bits: window.start_secs.to_bits(),
                     length_bits: window.length_secs.to_bits(),
                 };
-                if let Some(Cached::Embedding(embedding)) = self.cached(&key) {
-                    return Ok(embedding);
-                }
-                let prepared = sound.prepared(hearing);
-                (key, encode(&Query::Sound { sound: &prepared, window })?)
+                (key, Question::Sound(hearing, sound, window))
             }
             (_, _, text) if info.reads_text || !info.query_matters => {
                 let text = text.as_deref().unwrap_or_default();
@@ -425,16 +436,57 @@ impl Shared {
                     start_bits: 0,
                     length_bits: 0,
                 };
-                if let Some(Cached::Embedding(embedding)) = self.cached(&key) {
-                    return Ok(embedding);
-                }
-                (key, encode(&Query::Text(text))?)
+                (key, Question::Text(text))
             }
             _ => return Err(nothing_asked.into()),
         };
-        self.store(key, Cached::Embedding(embedding.clone()), embedding.size_bytes());
+        let encoding = match self.begin_encoding(key) {
+            Ok(embedding) => return Ok(embedding),
+            Err(encoding) => encoding,
+        };
+        self.query_encodings.fetch_add(1, Ordering::Relaxed);
+        let embedding = match question {
+            Question::Sound(hearing, sound, window) => {
+                localizer.encode_query(&Query::Sound { sound: &sound.prepared(hearing), window })
+            }
+            Question::Text(text) => localizer.encode_query(&Query::Text(text)),
+        };
+        let embedding = embedding.map_err(|error| error.to_string())?;
+        self.store(encoding.key.clone(), Cached::Embedding(embedding.clone()), embedding.size_bytes());
         Ok(embedding)
     }
+
+    /// The embedding where there is one, also one that another worker is just making; else the right to make it.
+    fn begin_encoding(&self, key: ResultKey) -> Result<QueryEmbedding, Encoding<'_>> {
+        let mut state = self.lock();
+        loop {
+            if let Some(Cached::Embedding(embedding)) = state.cache.get(&key) {
+                return Ok(embedding);
+            }
+            if state.encoding.insert(key.clone()) {
+                return Err(Encoding { shared: self, key });
+            }
+            state = self.encoded.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+/// While it lives, nobody else makes this embedding.
+struct Encoding<'a> {
+    shared: &'a Shared,
+    key: ResultKey,
+}
+
+impl Drop for Encoding<'_> {
+    fn drop(&mut self) {
+        self.shared.lock().encoding.remove(&self.key);
+        self.shared.encoded.notify_all();
+    }
+}
+
+fn features_key(task: &Task) -> ResultKey {
+    let SeriesKey { clip, model, version, .. } = task.series;
+    ResultKey::Features { clip, model, version, frame: task.frame }
 }
 
 fn heatmap_bytes(heatmap: &Heatmap) -> usize {

@@ -202,7 +202,7 @@ fn a_variant_is_chosen_at_the_models_chip() {
 fn a_model_that_reads_is_asked_with_words() {
     let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
     assert!(window.harness.query_by_label("Text prompt").is_none(), "no model reads");
-    let weights = write_weights(window.folder.path(), "clip", small_clip(32));
+    let weights = write_weights(window.folder.path(), "clip", small_clip());
     window.send(Command::AddModel(format!("clip-text={}", weights.display())));
     window.wait("the model is loaded", |state| state["models"][2]["loaded"] == true);
     window.harness.step();

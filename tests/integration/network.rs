@@ -205,7 +205,7 @@ fn clips_text_tower_answers_as_the_authors_code() {
 }
 
 /// CLIP's loader rounds the weights of convolutions, linear layers and projections to half precision.
-fn as_the_loader_rounds(key: &str, tensor: Tensor) -> Tensor {
+pub fn as_the_loader_rounds(key: &str, tensor: Tensor) -> Tensor {
     let floating = tensor.dtype() == candle_core::DType::F32;
     if !floating || ["ln_", "embedding", "logit_scale"].iter().any(|part| key.contains(part)) {
         return tensor;

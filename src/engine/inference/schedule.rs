@@ -25,6 +25,8 @@ pub(super) struct State {
     pub wish: Option<Wish>,
     /// Frames that workers are at, so that no two do the same.
     pub claimed: HashSet<(ModelKey, usize)>,
+    /// Embeddings that workers are at.
+    pub encoding: HashSet<ResultKey>,
     pub cache: ByteCache<ResultKey, Cached>,
     pub lanes: HashMap<LaneKey, Lane>,
     /// Why frames failed; bounded, see [`FAILURES_KEPT`].

@@ -190,3 +190,45 @@ fn a_model_that_changed_answers_anew() {
     assert_eq!(shown(), Some((2, 51.0)));
     assert_eq!(pool.counts().image_encodings, 18, "9 good frames, each once a version");
 }
+
+/// A model whose two sides each wait for the other to have begun.
+struct Meeting {
+    info: LocalizerInfo,
+    begun: [AtomicU64; 2],
+}
+
+impl Meeting {
+    fn meet(&self, own: usize) -> Result<Parts, LocalizerError> {
+        self.begun[own].fetch_add(1, Ordering::SeqCst);
+        wait_until("the other side begins", || self.begun[1 - own].load(Ordering::SeqCst) > 0);
+        Ok(Parts::new("lvs", vec![("one", crate::localizers::Array::vector(vec![1.0]))]))
+    }
+}
+
+impl Localizer for Meeting {
+    fn info(&self) -> &LocalizerInfo {
+        &self.info
+    }
+
+    fn encode_image(&self, frame: &FrameInput) -> Result<ImageFeatures, LocalizerError> {
+        Ok(ImageFeatures { frame: frame.picture.size, parts: self.meet(0)? })
+    }
+
+    fn encode_query(&self, _: &Query) -> Result<QueryEmbedding, LocalizerError> {
+        Ok(QueryEmbedding { parts: self.meet(1)? })
+    }
+
+    fn join(&self, features: &ImageFeatures, _: &QueryEmbedding) -> Result<Heatmap, LocalizerError> {
+        Ok(Heatmap::over_whole_frame(Grid::filled(2, 2, 1.0), features.frame))
+    }
+}
+
+#[test]
+fn for_the_screen_picture_and_sound_are_encoded_at_once() {
+    let pool = Inference::new(2, 1 << 20, Arc::new(|| {}));
+    let localizer = Meeting { info: Loudness::new().info, begun: [AtomicU64::new(0), AtomicU64::new(0)] };
+    let model = LoadedModel::new(Arc::new(localizer));
+    pool.wish(wish(3, sound(0.5), vec![model.clone()], WindowRule::Benchmark));
+    wait_until("an answer", || pool.nearest(model.key).is_some_and(|answer| answer.frame == 3));
+    assert_eq!(pool.counts().query_encodings, 1, "other frames wait for the same embedding");
+}

@@ -430,4 +430,16 @@ mod tests {
         assert!(read("[image").unwrap_err().contains("mine.toml"));
         assert!(read(&"#".repeat(1 << 17)).unwrap_err().contains("bytes"));
     }
+
+    #[test]
+    fn the_documentations_examples_are_descriptions() {
+        let page = include_str!("../../../docs/onnx.md");
+        let blocks = page.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        let [pair, spectrogram, single] = blocks.collect::<Vec<_>>().try_into().unwrap();
+        read(pair).unwrap();
+        assert!(matches!(read(single).unwrap().files(Path::new("mine.toml")), Ok(Files::Single(_))));
+        let without: String = pair.lines().filter(|line| !line.starts_with("front_end")).collect::<Vec<_>>().join("\n");
+        let own = read(&format!("{without}\n{spectrogram}")).unwrap();
+        assert!(matches!(own.front_end(), Ok(FrontEnd::Spectrogram(rule)) if rule.mel_bands == Some(128)));
+    }
 }

@@ -5,6 +5,7 @@
 
 mod predictions;
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -18,8 +19,10 @@ use crate::geometry::Rect;
 use crate::heatmap::{Grid, Heatmap, Mixture, ObjectPrior};
 use predictions::{ClipMaps, Predictions};
 
-/// How often the file's time and size are looked at.
+/// How often the times and sizes of the files are looked at.
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// Of a folder's files so many that were read last are looked at.
+const WATCHED: usize = 256;
 
 /// Answers every query with the map that the file holds for the clip and frame.
 pub struct Precomputed {
@@ -33,10 +36,13 @@ pub struct Precomputed {
 /// Modification time and size; `None` while there is no such file.
 type Fingerprint = Option<(Option<SystemTime>, u64)>;
 
-/// What the file was when it was last looked at.
+/// What the files were when they were last looked at.
 struct Watch {
     looked: Instant,
     fingerprint: Fingerprint,
+    /// Files of a folder that were read, as they were then. One that is written over leaves the folder's own time as it
+    /// is.
+    read: VecDeque<(PathBuf, Fingerprint)>,
     /// Counts the changes, from 1.
     version: u64,
 }
@@ -59,7 +65,7 @@ impl Precomputed {
     }
 
     fn checking_every(check_every: Duration, system: &'static System, path: &Path) -> Result<Self> {
-        let watch = Watch { looked: Instant::now(), fingerprint: fingerprint(path), version: 1 };
+        let watch = Watch { looked: Instant::now(), fingerprint: fingerprint(path), read: VecDeque::new(), version: 1 };
         let predictions = Predictions::open(path)?;
         let info = LocalizerInfo {
             system,
@@ -94,9 +100,24 @@ impl Precomputed {
         }
         let predictions =
             loaded.predictions.as_mut().map_err(|message| LocalizerError::Predictions { message: message.clone() })?;
+        if let Some(file) = predictions.file_of(clip) {
+            whole(&self.watch).remember(file);
+        }
         let maps = Arc::new(predictions.of_clip(clip)?);
         loaded.latest = Some((clip.to_owned(), Arc::clone(&maps)));
         Ok(maps)
+    }
+}
+
+impl Watch {
+    /// Looks at this file, too, from now on. Taken before it is read: a change meanwhile is then seen as one.
+    fn remember(&mut self, file: &Path) {
+        if self.read.iter().all(|(known, _)| known != file) {
+            if self.read.len() >= WATCHED {
+                self.read.pop_front();
+            }
+            self.read.push_back((file.to_owned(), fingerprint(file)));
+        }
     }
 }
 
@@ -121,8 +142,11 @@ impl Localizer for Precomputed {
         if watch.looked.elapsed() >= self.check_every {
             watch.looked = Instant::now();
             let found = fingerprint(&self.path);
-            if found != watch.fingerprint {
+            let changed =
+                found != watch.fingerprint || watch.read.iter().any(|(file, then)| fingerprint(file) != *then);
+            if changed {
                 watch.fingerprint = found;
+                watch.read.clear();
                 watch.version += 1;
             }
         }

@@ -115,6 +115,14 @@ impl Predictions {
         }
     }
 
+    /// The file that holds this clip alone, where each clip has one.
+    pub fn file_of(&self, clip: &str) -> Option<&Path> {
+        match &self.source {
+            Source::Folder { files, .. } => files.get(clip).map(PathBuf::as_path),
+            Source::Archive(_) | Source::Stack { .. } | Source::Single(_) | Source::Answer(_) => None,
+        }
+    }
+
     /// The maps of the clip of this name.
     ///
     /// # Errors

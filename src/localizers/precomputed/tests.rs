@@ -222,3 +222,27 @@ fn what_is_no_prediction_says_so() {
     std::fs::write(&notes, "maps").unwrap();
     assert!(refusal(open(&notes)).contains("a .npz, a .npy, or a folder"));
 }
+
+#[test]
+fn a_file_of_a_folder_that_is_written_over_in_place_is_read_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dog, cat) = (folder.path().join("dog.npy"), folder.path().join("cat.npy"));
+    let write = |path: &Path, values: &[f32]| {
+        let mut file = std::fs::OpenOptions::new().write(true).create(true).truncate(false).open(path).unwrap();
+        write_npy(&mut file, &saved(&[1, values.len()], values.to_vec())).unwrap();
+    };
+    write(&dog, &[1.0, 2.0]);
+    write(&cat, &[3.0, 4.0]);
+    let localizer = open(folder.path()).unwrap();
+    let first = |clip: &str| ask(&localizer, clip, 0).unwrap().values.values()[0];
+    assert_eq!((first("dog"), first("cat")), (1.0, 3.0));
+    let version = localizer.version();
+    let settled = std::fs::metadata(folder.path()).unwrap().modified().unwrap();
+    // Another length, since the clock of some file systems is coarse.
+    write(&dog, &[5.0, 6.0, 7.0]);
+    assert_eq!(std::fs::metadata(folder.path()).unwrap().modified().unwrap(), settled, "the folder's time is the same");
+    assert_ne!(localizer.version(), version);
+    assert_eq!((first("dog"), first("cat")), (5.0, 3.0));
+    let version = localizer.version();
+    assert_eq!(localizer.version(), version, "what does not change keeps its version");
+}

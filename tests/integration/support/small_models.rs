@@ -31,22 +31,27 @@ pub fn small_rcgrad() -> StateDict {
     small("rcgrad", found)
 }
 
-/// CLIP with towers of width 64 and two blocks, for pictures of 224 pixels a side in patches of `patch`.
-pub fn small_clip(patch: usize) -> StateDict {
+/// CLIP with towers of width 64 and two blocks, in patches of 32.
+pub fn small_clip() -> StateDict {
+    clip_of([64, 64, 32], 32, 2)
+}
+
+/// CLIP with these widths (picture, text, both), for pictures of 224 pixels a side in patches of `patch`.
+pub fn clip_of([vision, text, joint]: [usize; 3], patch: usize, blocks: usize) -> StateDict {
     let places = (224 / patch).pow(2);
     let mut found: Shapes = [
-        ("visual.class_embedding", vec![64]),
-        ("visual.conv1.weight", vec![64, 3, patch, patch]),
-        ("visual.positional_embedding", vec![places + 1, 64]),
-        ("visual.proj", vec![64, 32]),
-        ("ln_final.weight", vec![64]),
+        ("visual.class_embedding", vec![vision]),
+        ("visual.conv1.weight", vec![vision, 3, patch, patch]),
+        ("visual.positional_embedding", vec![places + 1, vision]),
+        ("visual.proj", vec![vision, joint]),
+        ("ln_final.weight", vec![text]),
     ]
     .into_iter()
     .map(|(key, shape)| (key.to_owned(), shape))
     .collect();
-    for tower in ["visual.transformer", "transformer"] {
-        for block in 0..2 {
-            found.insert(format!("{tower}.resblocks.{block}.ln_1.weight"), vec![64]);
+    for (tower, width) in [("visual.transformer", vision), ("transformer", text)] {
+        for block in 0..blocks {
+            found.insert(format!("{tower}.resblocks.{block}.ln_1.weight"), vec![width]);
         }
     }
     small("clip", found)
