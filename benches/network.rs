@@ -54,6 +54,38 @@ fn main() {
             report::row(name, summary(ours).0, who, median_ms);
         }
     }
+    measure_pair(rounds);
+}
+
+/// EZ-VSL's two encoders for one frame and one sound: one after the other on one thread, and at once on two.
+fn measure_pair(rounds: usize) {
+    let encoder = |channels: usize, height: usize, width: usize| {
+        let network = ResNet18::new(&resnet_weights(channels).view(), &ResNet18Config::default()).expect("a ResNet-18");
+        let x = noise(&[1, channels, height, width]);
+        move || drop(network.forward(&x).expect("features"))
+    };
+    let (image, sound) = (encoder(3, 224, 224), encoder(1, 257, 200));
+    let time = |work: &dyn Fn()| {
+        let start = Instant::now();
+        work();
+        start.elapsed().as_secs_f64() * 1e3
+    };
+    let (mut one, mut two) = (Vec::new(), Vec::new());
+    for _ in 0..rounds * REPEATS + 1 {
+        one.push(time(&|| {
+            image();
+            sound();
+        }));
+        two.push(time(&|| {
+            std::thread::scope(|scope| {
+                scope.spawn(&sound);
+                image();
+            });
+        }));
+    }
+    let (one_ms, two_ms) = (summary(&one[1..]).0, summary(&two[1..]).0);
+    println!("a frame's and a sound's encoder: {one_ms:.2} ms on one thread, {two_ms:.2} ms on two");
+    report::row("EZ-VSL's two encoders at once, 2 threads", two_ms, "one after the other, 1 thread", one_ms);
 }
 
 type Run = Box<dyn Fn() + Send + Sync>;

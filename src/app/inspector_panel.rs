@@ -209,14 +209,17 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
             None => {
                 let failed = slot.loaded().and_then(|model| state.inference.failure(model.key));
                 let (text, color) = match (&failed, slot.loaded()) {
-                    (Some(_), _) => ("failed", colors.bad),
+                    (Some(_), _) => ("failed".to_owned(), colors.bad),
                     (None, Some(model)) if reads(model) && state.prompt().is_none() => {
-                        ("needs a text prompt", colors.quiet_text)
+                        ("needs a text prompt".to_owned(), colors.quiet_text)
                     }
-                    (None, Some(_)) => ("coming…", colors.quiet_text),
-                    (None, None) => ("not loaded", colors.quiet_text),
+                    (None, Some(_)) => match &answer {
+                        Some(answer) => (format!("coming… (map of frame {})", answer.frame), colors.quiet_text),
+                        None => ("coming…".to_owned(), colors.quiet_text),
+                    },
+                    (None, None) => ("not loaded".to_owned(), colors.quiet_text),
                 };
-                painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, text, theme::body(12.0), color);
+                painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &text, theme::body(12.0), color);
                 spoken.push_str(&format!(", {text}"));
             }
         }
