@@ -81,6 +81,9 @@ pub struct TrainArguments {
     /// The weights of the CLIP that clip-audio learns from
     #[arg(long, value_name = "FILE")]
     teacher: Option<PathBuf>,
+    /// Weights of another model whose backbones it starts from
+    #[arg(long, value_name = "FILE")]
+    start: Option<PathBuf>,
     /// The protocol of the validation
     #[arg(long, default_value = "lvs", value_name = "PROTOCOL")]
     protocol: String,
@@ -143,6 +146,7 @@ impl TrainArguments {
             momentum: self.momentum.unwrap_or(own.momentum),
             dropout: self.dropout.unwrap_or(own.dropout),
             seed: self.seed,
+            start: self.start.as_ref().map(|path| path.display().to_string()),
             teacher: self.teacher.as_ref().map(|path| path.display().to_string()),
             system: own.system,
         };

@@ -67,7 +67,7 @@ fn card(progress: &Progress, name: &str, command: &str) -> Result<String, TrainE
          | optimizer | {optimizer}, rate {rate}, schedule {schedule} |\n\
          | augmentation | {augmentation} |\n\
          | batch | {batch} |\n| epochs | {done} of {epochs} |\n| steps | {steps} |\n\
-         | time | {minutes:.1} minutes |\n\n\
+         | starts from | {start} |\n| time | {minutes:.1} minutes |\n\n\
          Made by\n\n```\n{command}\n```\n\n",
         side = plan.side,
         window = plan.window_secs,
@@ -81,6 +81,7 @@ fn card(progress: &Progress, name: &str, command: &str) -> Result<String, TrainE
         done = progress.curve.len(),
         epochs = plan.epochs,
         steps = progress.steps,
+        start = plan.start.as_deref().or(plan.teacher.as_deref()).unwrap_or("random weights"),
         minutes = progress.seconds / 60.0,
     );
     let mut outcome = written;

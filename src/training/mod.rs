@@ -18,6 +18,7 @@ mod recipe;
 mod run;
 mod sample;
 mod stage;
+mod start;
 mod validation;
 
 pub use batch::Batches;

@@ -10,6 +10,7 @@ use super::learners::{
 };
 use super::optimizer::{Optimizer, Schedule};
 use super::recipe::{Recipe, recipe};
+use super::start::start_from;
 use crate::network::checkpoint;
 use crate::network::gradients::Random;
 
@@ -76,6 +77,8 @@ pub struct Plan {
     pub seed: u64,
     /// The weights of the finished model that this one learns from, where it does.
     pub teacher: Option<String>,
+    /// The weights whose backbones this one starts from, where it does not start afresh.
+    pub start: Option<String>,
 }
 
 impl Plan {
@@ -98,6 +101,7 @@ impl Plan {
             dropout,
             seed: 1,
             teacher: None,
+            start: None,
         })
     }
 
@@ -158,7 +162,7 @@ impl Plan {
     /// they are known).
     pub fn learner(&self, classes: &[Option<String>]) -> Result<Box<dyn Learner>, TrainError> {
         let random = &mut Random::of(self.seed, 0);
-        Ok(match self.system.as_str() {
+        let mut learner: Box<dyn Learner> = match self.system.as_str() {
             "lvs" => Box::new(Cosine::new(Kind::Lvs, self.widths, random)),
             "ez-vsl" => Box::new(Cosine::new(Kind::EzVsl, self.widths, random)),
             "rcgrad" => Box::new(Cosine::new(Kind::RcGrad, self.widths, random)),
@@ -177,6 +181,10 @@ impl Plan {
                 recipe(other)?;
                 return Err(TrainError::Internal("a system with a recipe but without a learner"));
             }
-        })
+        };
+        if let Some(path) = &self.start {
+            start_from(Path::new(path), &mut *learner)?;
+        }
+        Ok(learner)
     }
 }

@@ -52,6 +52,7 @@ pub fn keep(made: &Made, folder: &Path) -> Result<ModelCard, StoreError> {
         let unfinished = folder.join(format!(".{file}.unfinished"));
         candle_core::safetensors::save(&kept, &unfinished).map_err(|error| damaged(error.to_string()))?;
         let sha256 = sha256_of(&unfinished).map_err(io)?;
+        readable_by_all(&unfinished).map_err(io)?;
         std::fs::rename(&unfinished, &path).map_err(io)?;
         let widths = (1..=4).filter_map(|stage| {
             let first = format!("layer{stage}.0.conv1.weight");
@@ -87,4 +88,13 @@ pub fn keep(made: &Made, folder: &Path) -> Result<ModelCard, StoreError> {
         std::fs::rename(&unfinished, folder.join(name)).map_err(io)?;
     }
     Ok(card)
+}
+
+/// Lets everybody read what was written for its owner alone.
+fn readable_by_all(path: &Path) -> std::io::Result<()> {
+    #[cfg(unix)]
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    #[cfg(not(unix))]
+    let _ = path;
+    Ok(())
 }

@@ -107,7 +107,8 @@ impl ConvNorm {
             weights[((y * kernel + x) * inputs + channel) * outputs + out]
         };
         let shape = [outputs, inputs, kernel, kernel];
-        let conv = PackedConv::of_elements(at, shape, None, stride, padding, Method::Direct);
+        let method = Method::best_for_once(shape, stride, padding);
+        let conv = PackedConv::of_elements(at, shape, None, stride, padding, method);
         let convolved = conv.run(x, None, false);
         let (means, variances) = batch_moments(level, &convolved);
         self.follow(&means, &variances, convolved.images * convolved.height * convolved.width);

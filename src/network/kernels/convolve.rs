@@ -55,6 +55,15 @@ impl Method {
     }
 }
 
+impl Method {
+    /// The fastest one where the weights are packed anew for every pass: transforming many of them costs more than
+    /// Winograd's method saves.
+    pub fn best_for_once(shape: [usize; 4], stride: usize, padding: usize) -> Self {
+        let few = shape[0] * shape[1] <= 32 * 32;
+        if few { Self::best(shape, stride, padding) } else { Self::Direct }
+    }
+}
+
 impl PackedConv {
     /// From weights of out×in×height×width.
     pub fn new(

@@ -17,18 +17,25 @@ const MAX_ROWS: usize = 14;
 /// Images whose sums are added up apart. The count does not depend on the threads, so neither does the result.
 const PARTS: usize = 8;
 
-/// One sum of outer products over the positions of one map.
+/// Values of a map beyond which its images are summed one by one, so that they stay in the second-level cache while
+/// the tiles pass by; smaller ones are summed together, so that the sums are touched less often.
+const TOGETHER_VALUES: usize = 1 << 14;
+
+/// One sum of outer products over the positions of some maps.
 #[derive(Clone, Copy)]
 pub struct OuterSum {
+    pub images: usize,
     pub height: usize,
     pub width: usize,
     /// The first of `rows` neighbouring inputs at the first position.
     pub input: *const f32,
+    pub input_image_stride: usize,
     pub input_y_stride: usize,
     pub input_x_stride: usize,
     pub rows: usize,
     /// The first of `columns` neighbouring gradients at the first position.
     pub gradient: *const f32,
+    pub gradient_image_stride: usize,
     pub gradient_y_stride: usize,
     pub gradient_x_stride: usize,
     pub columns: usize,
@@ -44,9 +51,10 @@ unsafe fn tile<S: Simd, const R: usize, const V: usize>(job: &OuterSum, row: usi
     unsafe {
         let mut sums = [[S::splat(0.0); V]; R];
         let mut part = [0f32; 16];
-        for y in 0..job.height {
-            let mut input = job.input.add(y * job.input_y_stride + row);
-            let mut gradient = job.gradient.add(y * job.gradient_y_stride + column);
+        for line in 0..job.images * job.height {
+            let (image, y) = (line / job.height, line % job.height);
+            let mut input = job.input.add(image * job.input_image_stride + y * job.input_y_stride + row);
+            let mut gradient = job.gradient.add(image * job.gradient_image_stride + y * job.gradient_y_stride + column);
             for _ in 0..job.width {
                 let mut vectors = [S::splat(0.0); V];
                 if whole {
@@ -151,19 +159,24 @@ pub fn weight_gradient(
         // SAFETY: every part has sums of its own.
         let sums = unsafe { std::slice::from_raw_parts_mut(pointer.0.add(part * size), size) };
         sums.fill(0.0);
-        for image in x.images * part / parts..x.images * (part + 1) / parts {
+        let (first, end) = (x.images * part / parts, x.images * (part + 1) / parts);
+        let together = (TOGETHER_VALUES / from.image.max(to.image).max(1)).clamp(1, end - first);
+        for image in (first..end).step_by(together) {
             for tap in 0..kernel_h {
                 let corner = from.base + image * from.image + tap * from.y - padding * (from.y + from.x);
-                // SAFETY: the kernel's rows lie inside the map with its border, and the sums are this part's own.
+                // SAFETY: the kernel's rows lie inside the maps with their borders, and the sums are this part's own.
                 unsafe {
                     (kernels.outer_sum)(&OuterSum {
+                        images: together.min(end - image),
                         height: answer_gradient.height,
                         width: answer_gradient.width,
                         input: x.values.as_ptr().add(corner),
+                        input_image_stride: from.image,
                         input_y_stride: stride * from.y,
                         input_x_stride: stride * from.x,
                         rows,
                         gradient: answer_gradient.values.as_ptr().add(to.base + image * to.image),
+                        gradient_image_stride: to.image,
                         gradient_y_stride: to.y,
                         gradient_x_stride: to.x,
                         columns,

@@ -66,7 +66,8 @@ impl PackedTransposed {
                 let tap = (kernel_h - 1 - y) * kernel_w + kernel_w - 1 - x;
                 weights[(tap * in_channels + channel) * out_channels + out]
             };
-            return Some(Self::Mirrored(PackedConv::of_elements(at, mirrored, None, 1, back, Method::Direct)));
+            let method = Method::best_for_once(mirrored, 1, back);
+            return Some(Self::Mirrored(PackedConv::of_elements(at, mirrored, None, 1, back, method)));
         }
         let kernels = kernels(Level::current());
         let mut phases = Vec::new();
