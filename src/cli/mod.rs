@@ -76,7 +76,7 @@ enum Command {
     /// Make synthetic clips with exact ground truth, split and with negatives
     Soundstage(soundstage::SoundstageArguments),
     /// Train a system of the field on clips
-    Train(train::TrainArguments),
+    Train(Box<train::TrainArguments>),
     /// Look for what the program needs: adapter, audio device, FFmpeg, models
     Doctor(JsonArguments),
 }

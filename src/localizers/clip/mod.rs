@@ -98,7 +98,7 @@ impl ClipTransformer {
 fn rounded_to_half(weights: &StateDict) -> Result<StateDict> {
     let kept = |key: &str| {
         let parts = ["ln_", "embedding", "logit_scale"];
-        parts.iter().any(|part| key.contains(part)) || key.starts_with("audio_")
+        parts.iter().any(|part| key.contains(part)) || key.starts_with("audio_") || key.starts_with("sonolens.")
     };
     let mut rounded = StateDict::new();
     for (key, tensor) in weights.iter() {

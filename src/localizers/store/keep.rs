@@ -73,9 +73,9 @@ pub fn keep(made: &Made, folder: &Path) -> Result<ModelCard, StoreError> {
     let system = registry::find(made.system);
     let card = ModelCard {
         system: made.system.to_owned(),
-        name: system.map_or(made.system, |system| system.name).to_owned(),
+        name: format!("{}, trained here", system.map_or(made.system, |system| system.name)),
         source: made.source.clone(),
-        license: String::new(),
+        license: env!("CARGO_PKG_LICENSE").to_owned(),
         citation: system.map_or("", |system| system.citation).to_owned(),
         preprocessing: made.preprocessing.clone(),
         files,

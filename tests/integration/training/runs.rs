@@ -151,3 +151,15 @@ fn every_system_learns_and_opens_as_itself() {
         assert!(std::fs::read_to_string(outcome.last.join("README.md")).unwrap().contains("sonolens train"));
     }
 }
+
+#[test]
+fn the_models_that_come_with_the_program_open_and_are_whole() {
+    let shelf = Shelf::at(concat!(env!("CARGO_MANIFEST_DIR"), "/models"));
+    let (models, problems) = shelf.list();
+    assert!(problems.is_empty() && !models.is_empty(), "{problems:?}");
+    for model in models {
+        model.verify_hashes().unwrap();
+        let localizer = open_spec(&model.id, &shelf).unwrap();
+        assert_eq!(localizer.info().id(), model.card.system);
+    }
+}
