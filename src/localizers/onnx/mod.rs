@@ -45,12 +45,12 @@ pub(super) struct Onnx {
 /// The networks with the places of their inputs and outputs.
 enum Networks {
     Pair {
-        image: Side,
-        sound: Side,
+        image: Box<Side>,
+        sound: Box<Side>,
     },
     /// Picture and sound to a heatmap.
     Single {
-        network: Network,
+        network: Box<Network>,
         image_input: usize,
         output: usize,
     },
@@ -233,7 +233,7 @@ fn listed(shape: &[usize]) -> String {
 }
 
 impl Side {
-    fn open(path: &Path, input: Option<&str>, output: Option<&str>) -> Result<Self> {
+    fn open(path: &Path, input: Option<&str>, output: Option<&str>) -> Result<Box<Self>> {
         let network = Network::open(path)?;
         let wrong = |problem: String| LocalizerError::Described { place: path.to_owned(), problem };
         if network.inputs().len() != 1 {
@@ -244,7 +244,7 @@ impl Side {
             place_of(network.inputs().iter().map(|port| port.name.as_str()), Some(name), "input").map_err(wrong)?;
         }
         let output = place_of(network.outputs().iter().map(String::as_str), output, "output").map_err(wrong)?;
-        Ok(Self { network, output })
+        Ok(Box::new(Self { network, output }))
     }
 
     fn run(&self, input: Array) -> Result<Array> {
@@ -273,7 +273,7 @@ fn single(path: &Path, description: &Description) -> Result<Networks> {
     }
     let outputs = network.outputs().iter().map(String::as_str);
     let output = place_of(outputs, description.heatmap.output.as_deref(), "output").map_err(wrong)?;
-    Ok(Networks::Single { network, image_input, output })
+    Ok(Networks::Single { network: Box::new(network), image_input, output })
 }
 
 fn names(ports: &[Port]) -> String {
