@@ -90,6 +90,8 @@ pub struct App {
     opening: Option<opening::Opening>,
     /// The clip of the demo that is being made while another one is looked at, and its place.
     demo_rest: Option<(usize, crate::engine::Job<Result<crate::dataset::Dataset, String>>)>,
+    /// Models are loaded for the demo as soon as it is known which ones there are.
+    demo_models_wanted: bool,
     remote: remote::Remote,
     /// What must be told to the engine and player in this pass.
     wish_changed: bool,
@@ -200,6 +202,7 @@ impl App {
             dialogs: dialogs::Dialogs::default(),
             opening: None,
             demo_rest: None,
+            demo_models_wanted: false,
             remote: remote::Remote::new(server),
             wish_changed: true,
             sound_changed: true,
@@ -217,10 +220,7 @@ impl App {
             app.tour = (!app.state.settings.tour_done).then(tour::Tour::default);
         }
         let models = if options.models.is_empty() { app.state.settings.models.clone() } else { options.models };
-        if models.is_empty() && demo {
-            app.add_model("centre-box");
-            app.add_model("quadrants");
-        }
+        app.demo_models_wanted = models.is_empty() && demo;
         for spec in models {
             app.add_model(&spec);
         }

@@ -66,6 +66,9 @@ fn spec(id: &str, files: &[PathBuf]) -> String {
     format!("{id}={}", files.join(","))
 }
 
+/// Small models that come along and follow the sound best, the best first.
+const DEMO_MODELS: [&str; 2] = ["lvs-small", "alignment-small"];
+
 impl App {
     /// Loads the model that these files are, finding out by their keys which one that is.
     pub(super) fn add_model_files(&mut self, files: Vec<PathBuf>) {
@@ -180,6 +183,26 @@ impl App {
     }
 
     /// Looks again which models are stored.
+    /// The models that tell the demo's story, beside the box that hears nothing; the baselines alone where no model has
+    /// come along.
+    pub(super) fn add_demo_models(&mut self) {
+        let is_here = |id: &&&str| self.state.stored_models.iter().any(|model| model.id == ***id);
+        let here: Vec<&str> = DEMO_MODELS.iter().filter(is_here).copied().collect();
+        let baselines: &[&str] = if here.is_empty() { &["centre-box", "quadrants"] } else { &["centre-box"] };
+        for id in here.iter().chain(baselines) {
+            self.add_model(id);
+        }
+        if let [first, ..] = self.state.models.as_slice()
+            && !here.is_empty()
+            && first.visible
+        {
+            // One map is easier to follow than three; the others are a key away.
+            for slot in self.state.models.iter_mut().skip(1) {
+                slot.visible = false;
+            }
+        }
+    }
+
     pub(super) fn read_shelf(&mut self) {
         let shelf = self.state.model_shelf.clone();
         self.state.shelf_job = Some(self.state.jobs.spawn("Looking for models", move |_| shelf.list().0));

@@ -65,6 +65,9 @@ impl App {
         if let Some(outcome) = self.state.shelf_job.as_ref().and_then(Job::poll) {
             self.state.shelf_job = None;
             self.state.stored_models = outcome.unwrap_or_default();
+            if std::mem::take(&mut self.demo_models_wanted) {
+                self.add_demo_models();
+            }
         }
         for slot in &mut self.state.models {
             if let ModelState::Ready(model) = &slot.state {
