@@ -347,8 +347,9 @@ fn comparing_runs_tests_them_on_the_same_clips() {
 fn retrieval_joins_every_image_with_every_sound() {
     const CLIPS: u32 = 5;
     let place = Place::new(CLIPS);
-    let said = run(&["retrieve", &place.dataset, "--model", &place.lvs, "--json"], 0);
-    let answer: Value = serde_json::from_str(said.split("10/10 encodings").next().unwrap()).unwrap();
+    let output = program(&["retrieve", &place.dataset, "--model", &place.lvs, "--json"]);
+    assert_eq!(status(&output), 0, "{}", String::from_utf8_lossy(&output.stderr));
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     let lvs = registry::open("lvs", &[PathBuf::from(place.lvs.strip_prefix("lvs=").unwrap())]).unwrap();
     let similarity = |sound: u32, picture: u32| {
         let picture = image(picture, SIZE.width, SIZE.height);
