@@ -37,7 +37,7 @@ fn status(output: &Output) -> i32 {
 }
 
 #[track_caller]
-fn run(arguments: &[&str], expected: i32) -> String {
+pub fn run(arguments: &[&str], expected: i32) -> String {
     let output = program(arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(status(&output), expected, "{arguments:?}: {said}");
@@ -63,7 +63,7 @@ fn class(clip: u32) -> &'static str {
 }
 
 /// A small benchmark in the form of VGG-SS: pictures, sounds, boxes.
-fn write_dataset(folder: &Path, clips: u32) {
+pub fn write_dataset(folder: &Path, clips: u32) {
     for name in ["images", "audio"] {
         std::fs::create_dir_all(folder.join(name)).unwrap();
     }

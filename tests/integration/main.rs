@@ -27,6 +27,7 @@ mod localize;
 mod playback;
 mod precomputed;
 mod render;
+mod report;
 mod training;
 mod views;
 mod systems;
