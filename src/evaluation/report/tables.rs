@@ -87,7 +87,8 @@ impl Scope<'_> {
             columns.push(Column::new("class-aware", "Mean of two sources, each against its own boxes", Unit::Percent));
             columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
         }
-        columns.push(Column::new("clips", "Clips with a map", Unit::Count).unranked());
+        columns
+            .push(Column::new("clips", "Positives with a map, which these figures are over", Unit::Count).unranked());
         let mut notes = Vec::new();
         let mut rows: Vec<Row> = Vec::new();
         for result in &self.results {
@@ -110,7 +111,8 @@ impl Scope<'_> {
                 });
                 cells.extend(shown.map(Cell::from));
             }
-            cells.push(Cell::plain(result.scored as f64));
+            let positives = result.kinds.get(&ClipKind::Positive).copied().unwrap_or(0);
+            cells.push(Cell::plain(positives as f64));
             rows.push(self.row(result, cells));
         }
         if let Some(result) = self.results.iter().max_by_key(|result| result.scored) {
