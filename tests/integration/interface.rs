@@ -382,13 +382,13 @@ fn boxes_are_drawn_corrected_and_taken_back() {
     window.wait("it is narrower", |state| (right(state) - (BOX[2] - 0.2)).abs() < 0.01);
     let left = window.state()["clip"]["boxes"][0]["left"].as_f64().unwrap();
     assert_eq!(left, BOX[0], "its other side stays to the last digit");
-    let narrow = window.state()["models"][0]["readout"]["ciou"].clone();
+    let narrow = window.state()["clip"]["boxes"][0].clone();
     window.drag((0.4, 0.5), (0.45, 0.5));
     window.wait("it has moved", |state| state["clip"]["boxes"][0]["left"].as_f64().unwrap() > BOX[0] + 0.03);
 
     let undo = |window: &mut Window| window.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Z);
     undo(&mut window);
-    window.wait("the move is taken back", |state| state["models"][0]["readout"]["ciou"] == narrow);
+    window.wait("the move is taken back", |state| state["clip"]["boxes"][0] == narrow);
     undo(&mut window);
     undo(&mut window);
     window.wait("all is as it was", |state| count(state) == 1 && ciou(state) == Some(1.0));
