@@ -110,7 +110,8 @@ fn protocol_parts_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>)
                 // What is being typed is kept until it is done, so that a half-written value changes nothing.
                 let id = egui::Id::unique(("protocol part", part.name));
                 let mut text: String = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| value.clone());
-                let edit = ui.add(TextEdit::singleline(&mut text).desired_width(110.0));
+                let edit =
+                    ui.add(TextEdit::singleline(&mut text).desired_width(110.0).min_size(egui::Vec2::new(110.0, 0.0)));
                 let edit = edit.on_hover_text("Another value; Enter sets it");
                 if edit.lost_focus() {
                     if text.trim() != value {
