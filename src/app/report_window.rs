@@ -131,14 +131,14 @@ impl ReportWindow {
             ui.label(RichText::new(text).color(colors.warning));
         }
         ui.separator();
-        ScrollArea::both().auto_shrink([false, false]).show(ui, |ui| {
+        ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
             for table in &shown.tables {
-                table_ui(ui, state, table);
+                ScrollArea::horizontal().id_salt(("scroll", &table.id)).show(ui, |ui| table_ui(ui, state, table));
                 ui.add_space(10.0);
             }
             ui.horizontal_wrapped(|ui| {
                 for chart in &shown.charts {
-                    chart_ui(ui, chart);
+                    chart_ui(ui, state, chart);
                 }
             });
         });
@@ -259,7 +259,7 @@ fn table_ui(ui: &mut Ui, state: &AppState, table: &Table) {
 }
 
 /// A chart as the page of a run has it.
-fn chart_ui(ui: &mut Ui, chart: &Chart) {
+fn chart_ui(ui: &mut Ui, state: &AppState, chart: &Chart) {
     const SIZE: Vec2 = Vec2::new(330.0, 190.0);
     let colors = theme::palette(ui.visuals());
     ui.vertical(|ui| {
@@ -299,8 +299,8 @@ fn chart_ui(ui: &mut Ui, chart: &Chart) {
         }
         for series in &chart.series {
             let (color, width) = match series.look {
-                Look::Model(place) => (theme::model_color(place), 1.8),
-                Look::Negatives(place) => (theme::model_color(place).gamma_multiply(0.6), 1.2),
+                Look::Model(place) => (model_color(state, place), 1.8),
+                Look::Negatives(place) => (model_color(state, place).gamma_multiply(0.6), 1.2),
                 Look::Reference(_) => (colors.faint_text, 1.2),
             };
             let points: Vec<Pos2> = series
