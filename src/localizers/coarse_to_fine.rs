@@ -8,10 +8,10 @@ use super::dmc::stem;
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
-    Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    Array, BenchmarkWindow, ClassMaps, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization,
+    Parts, Query, QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
 };
-use crate::heatmap::Heatmap;
+use crate::heatmap::{Grid, Heatmap};
 use crate::network::{Activation, Conv2d, Conv2dConfig, Linear, ResNet18, StateDict, StateView};
 use crate::signal::{Resampler, cut_inside, log_mel_40ms, mean_channel, peak_normalized};
 
@@ -113,25 +113,36 @@ impl Localizer for CoarseToFine {
     }
 
     fn join(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Heatmap> {
-        let places = features.parts.get("fine")?;
-        let classes = embedding.parts.get("classes")?;
         let probabilities = embedding.parts.get("probabilities")?.values();
-        let width = classes.shape().last().copied().unwrap_or_default().max(1);
-        let (rows, columns) = match *places.shape() {
-            [_, rows, columns] => (rows, columns),
-            _ => (0, 0),
-        };
         let total: f32 = probabilities.iter().sum();
+        let maps = class_similarities(features, embedding)?;
+        let (rows, columns) = maps.first().map_or((0, 0), |map| (map.rows(), map.columns()));
         let mut sums = vec![0.0; rows * columns];
-        for (class, probability) in classes.values().chunks_exact(width).zip(probabilities) {
-            let similarity = product_map(places, class)?;
+        for (similarity, probability) in maps.iter().zip(probabilities) {
             for (sum, value) in sums.iter_mut().zip(similarity.values()) {
-                *sum += probability / total * value.max(0.0);
+                *sum += probability / total * value;
             }
         }
-        let values = grid(rows, columns, sums)?;
-        let confidence = Some(values.range().1);
-        let heatmap = Heatmap::over_whole_frame(values, features.frame);
-        Ok(Heatmap { nominal_range: Some([0.0, 1.0]), confidence, ..heatmap })
+        Ok(heatmap(grid(rows, columns, sums)?, features))
     }
+
+    fn class_maps(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Option<ClassMaps>> {
+        let maps = class_similarities(features, embedding)?;
+        let maps = maps.into_iter().map(|similarity| heatmap(similarity, features)).collect();
+        Ok(Some(ClassMaps { maps, heard: embedding.parts.get("probabilities")?.values().to_vec() }))
+    }
+}
+
+/// How near each place is to what each class sounds like, 0 where it is turned away.
+fn class_similarities(features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Vec<Grid>> {
+    let places = features.parts.get("fine")?;
+    let classes = embedding.parts.get("classes")?;
+    let width = classes.shape().last().copied().unwrap_or_default().max(1);
+    let similarity = |class| Ok(product_map(places, class)?.map(|value| value.max(0.0)));
+    classes.values().chunks_exact(width).map(similarity).collect()
+}
+
+fn heatmap(values: Grid, features: &ImageFeatures) -> Heatmap {
+    let confidence = Some(values.range().1);
+    Heatmap { nominal_range: Some([0.0, 1.0]), confidence, ..Heatmap::over_whole_frame(values, features.frame) }
 }

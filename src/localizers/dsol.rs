@@ -1,5 +1,5 @@
 //! DSOL: Discriminative Sounding Objects Localization (Hu et al., NeurIPS 2020): the sound map of its first stage and,
-//! with a dictionary of categories, the sounding objects of its second.
+//! with a dictionary of categories, the sounding objects of its second, one map a category.
 
 use std::path::Path;
 
@@ -9,8 +9,9 @@ use super::cosine::{grid, normalized, normalized_map, product_map, shaped, value
 use super::dmc::{one_second_info, stem};
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
+use super::variants::{SECOND_CATEGORY, SOUND_MAP, category};
 use super::{
-    Array, FrameInput, ImageFeatures, Localizer, LocalizerError, LocalizerInfo, Normalization, Parts, Query,
+    Array, ClassMaps, FrameInput, ImageFeatures, Localizer, LocalizerError, LocalizerInfo, Normalization, Parts, Query,
     QueryEmbedding, Result,
 };
 use crate::heatmap::{Grid, Heatmap};
@@ -33,7 +34,19 @@ pub(super) struct Dsol {
     audio: ResNet18,
     audio_head: [Linear; 2],
     scale: f32,
+    shown: Shown,
     objects: Option<Objects>,
+}
+
+/// Which of its maps it answers with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    /// Everything that sounds, of whichever category.
+    SoundMap,
+    /// The category at this place of what the sound classifier hears, from the most heard one.
+    Heard(usize),
+    /// The category with this number in the dictionary.
+    Category(usize),
 }
 
 /// What the second stage adds: how much each place looks like each category, and which categories are heard.
@@ -45,20 +58,45 @@ struct Objects {
 }
 
 impl Dsol {
-    pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
+    pub(super) fn new(system: &'static System, variant: Option<&str>, weights: &StateDict) -> Result<Self> {
         let every = weights.view();
         let conv = |key: &str, relu| Conv2d::new(&every, key, &Conv2dConfig { relu, ..Conv2dConfig::default() });
         let vision = ResNet18::new(&weights.under("visual_net."), &stem("conv1"))?;
         let objects =
             if every.contains(DICTIONARY) { Some(Objects::new(weights, vision.out_channels())?) } else { None };
-        let remark = match objects {
-            None => {
+        let shown = match variant {
+            None if objects.is_none() => Shown::SoundMap,
+            None => Shown::Heard(0),
+            Some(SOUND_MAP) => Shown::SoundMap,
+            Some(SECOND_CATEGORY) => Shown::Heard(1),
+            Some(other) => category(other).map_or(Shown::Heard(0), Shown::Category),
+        };
+        let categories = objects.as_ref().map_or(0, |objects| objects.heard.out_features());
+        match (shown, &objects) {
+            (Shown::Heard(place) | Shown::Category(place), Some(_)) if place >= categories => {
+                let message = format!("its dictionary has {categories} categories, numbered from 0");
+                return Err(LocalizerError::WrongWeights { message });
+            }
+            (Shown::Heard(_) | Shown::Category(_), None) => {
+                let message = "single categories need a checkpoint of stage two and beside it the authors' dictionary \
+                               of categories (a .npy)";
+                return Err(LocalizerError::WrongWeights { message: message.to_owned() });
+            }
+            _ => {}
+        }
+        let remark = match (shown, &objects) {
+            (_, None) => {
                 "The sound map; for the maps of single categories, give the authors' dictionary of categories (a .npy) \
                  as a second file beside a checkpoint of stage two"
             }
-            Some(_) => {
+            (Shown::SoundMap, Some(_)) => "The sound map, in which categories are not told apart",
+            (Shown::Heard(0), Some(_)) => {
                 "The authors draw one map a category; shown is that of the category which the sound classifier ranks \
                  first"
+            }
+            (Shown::Heard(_), Some(_)) => "The map of the category which the sound classifier ranks second",
+            (Shown::Category(_), Some(_)) => {
+                "The map of one category of the authors' dictionary, whether it is heard or not"
             }
         };
         Ok(Self {
@@ -71,9 +109,28 @@ impl Dsol {
                 Linear::new(&every, "fc_a_2", Activation::None)?,
             ],
             scale: single(weights, "conv_av.weight")?,
+            shown,
             objects,
         })
     }
+
+    /// How much each place sounds.
+    fn sounding(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Grid> {
+        let cosines = product_map(features.parts.get("features")?, embedding.parts.get("sound")?.values())?;
+        Ok(cosines.map(|cosine| 1.0 / (1.0 + (-self.scale * cosine).exp())))
+    }
+}
+
+/// The number of the category at this place of those heard, from the most heard one; of equals, the last.
+fn heard_at(place: usize, heard: &[f32]) -> usize {
+    let mut order: Vec<usize> = (0..heard.len()).collect();
+    order.sort_by(|&a, &b| heard[a].total_cmp(&heard[b]));
+    order.into_iter().rev().nth(place).unwrap_or(0)
+}
+
+fn heatmap(values: Grid, confidence: f32, features: &ImageFeatures) -> Heatmap {
+    let plain = Heatmap::over_whole_frame(values, features.frame);
+    Heatmap { nominal_range: Some([0.0, 1.0]), confidence: Some(confidence), ..plain }
 }
 
 fn single(weights: &StateDict, key: &str) -> Result<f32> {
@@ -109,19 +166,19 @@ impl Objects {
     }
 }
 
-/// Each place's share of the category that is heard most, where all categories of a place compete by how much they are
-/// seen there times how much the place sounds.
-fn loudest_category(seen: &Array, sounding: &Grid, heard: &[f32]) -> Result<Grid> {
-    let loudest = heard.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1)).map_or(0, |(index, _)| index);
-    let places = sounding.values().len();
-    let categories: Vec<&[f32]> = seen.values().chunks_exact(places.max(1)).collect();
-    let share = |(place, &sound): (usize, &f32)| {
-        let logits: Vec<f32> = categories.iter().map(|category| SHARPNESS * sound * category[place]).collect();
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f32 = logits.iter().map(|logit| (logit - highest).exp()).sum();
-        logits.get(loudest).map_or(0.0, |logit| (logit - highest).exp() / sum)
-    };
-    grid(sounding.rows(), sounding.columns(), sounding.values().iter().enumerate().map(share).collect())
+/// Each category's share of each place, where all categories of a place compete by how much they are seen there times
+/// how much the place sounds.
+fn category_shares(seen: &Array, sounding: &Grid) -> Result<Vec<Grid>> {
+    let places = sounding.values().len().max(1);
+    let mut shares = seen.values().to_vec();
+    for (place, sound) in sounding.values().iter().enumerate() {
+        let of_place = || (place..seen.values().len()).step_by(places);
+        let logit = |index: usize| SHARPNESS * sound * seen.values()[index];
+        let highest = of_place().map(logit).fold(f32::NEG_INFINITY, f32::max);
+        let sum: f32 = of_place().map(|index| (logit(index) - highest).exp()).sum();
+        of_place().for_each(|index| shares[index] = (logit(index) - highest).exp() / sum);
+    }
+    shares.chunks_exact(places).map(|of_one| grid(sounding.rows(), sounding.columns(), of_one.to_vec())).collect()
 }
 
 /// Whether a weight file is a dictionary, by its name.
@@ -182,18 +239,30 @@ impl Localizer for Dsol {
     }
 
     fn join(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Heatmap> {
-        let cosines = product_map(features.parts.get("features")?, embedding.parts.get("sound")?.values())?;
-        let sounding = cosines.map(|cosine| 1.0 / (1.0 + (-self.scale * cosine).exp()));
-        let confidence = Some(sounding.range().1);
-        let values = match self.objects {
-            None => sounding,
-            Some(_) => {
-                let heard = embedding.parts.get("categories")?.values();
-                loudest_category(features.parts.get("objects")?, &sounding, heard)?
-            }
+        let sounding = self.sounding(features, embedding)?;
+        let confidence = sounding.range().1;
+        let category = match self.shown {
+            Shown::SoundMap => return Ok(heatmap(sounding, confidence, features)),
+            Shown::Heard(place) => heard_at(place, embedding.parts.get("categories")?.values()),
+            Shown::Category(category) => category,
         };
-        let heatmap = Heatmap::over_whole_frame(values, features.frame);
-        Ok(Heatmap { nominal_range: Some([0.0, 1.0]), confidence, ..heatmap })
+        let shares = category_shares(features.parts.get("objects")?, &sounding)?;
+        let share = shares
+            .into_iter()
+            .nth(category)
+            .ok_or_else(|| LocalizerError::Network { message: format!("there is no map of category {category}") })?;
+        Ok(heatmap(share, confidence, features))
+    }
+
+    fn class_maps(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Option<ClassMaps>> {
+        if self.objects.is_none() {
+            return Ok(None);
+        }
+        let sounding = self.sounding(features, embedding)?;
+        let confidence = sounding.range().1;
+        let shares = category_shares(features.parts.get("objects")?, &sounding)?;
+        let maps = shares.into_iter().map(|share| heatmap(share, confidence, features)).collect();
+        Ok(Some(ClassMaps { maps, heard: embedding.parts.get("categories")?.values().to_vec() }))
     }
 }
 
@@ -206,11 +275,16 @@ mod tests {
     fn categories_compete_where_it_sounds() {
         let seen = Array::new(&[2, 1, 2], vec![4.0, 4.0, 1.0, 1.0]).unwrap();
         let sounding = Grid::new(1, 2, vec![0.0, 1.0]).unwrap();
-        let of_first = loudest_category(&seen, &sounding, &[2.0, -1.0]).unwrap();
+        let [of_first, of_second] = &category_shares(&seen, &sounding).unwrap()[..] else { panic!("two categories") };
         assert_eq!(of_first.values()[0], 0.5, "where nothing sounds no category is preferred");
         assert!((of_first.values()[1] - 1.0 / (1.0 + (-9.0f32).exp())).abs() < 1e-6);
-        let of_second = loudest_category(&seen, &sounding, &[-2.0, -1.0]).unwrap();
         assert!((of_first.values()[1] + of_second.values()[1] - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn categories_are_ranked_as_numpy_sorts_them() {
+        let heard = [0.5, 2.0, -1.0, 2.0];
+        assert_eq!((0..4).map(|place| heard_at(place, &heard)).collect::<Vec<_>>(), [3, 1, 0, 2]);
     }
 
     #[test]

@@ -44,6 +44,24 @@ pub trait Localizer: Send + Sync {
 
     /// The heatmap of features and an embedding that this localizer made.
     fn join(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Heatmap>;
+
+    /// One map for each class that the model tells apart by itself; `None` where it tells none apart.
+    ///
+    /// # Errors
+    /// As [`Localizer::join`].
+    fn class_maps(&self, _features: &ImageFeatures, _embedding: &QueryEmbedding) -> Result<Option<ClassMaps>> {
+        Ok(None)
+    }
+}
+
+/// What a model that tells classes apart answers for each of them. The classes have numbers, which are the model's own,
+/// and no names: who trained it knows which is which, and several may be of one kind (DSOL's are clusters).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClassMaps {
+    /// By class, one at least, and all of one size.
+    pub maps: Vec<Heatmap>,
+    /// By class, how much of it is heard: more is more, the unit is the model's own.
+    pub heard: Vec<f32>,
 }
 
 /// The picture side of one question.

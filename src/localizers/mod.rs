@@ -36,7 +36,9 @@ mod trained;
 mod view;
 
 pub use error::LocalizerError;
-pub use localizer::{BenchmarkWindow, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan, WindowRule};
+pub use localizer::{
+    BenchmarkWindow, ClassMaps, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan, WindowRule,
+};
 pub use parts::{Array, ImageFeatures, Parts, QueryEmbedding};
 pub use trained::TrainedWith;
 pub use view::{Normalization, Resizing, View, ViewRule, resized};

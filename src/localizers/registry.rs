@@ -155,7 +155,7 @@ pub fn build_variant(id: &str, variant: Option<&str>, weights: &StateDict) -> Re
         "attention10k" => Box::new(Attention10k::new(system, weights)?),
         "sspl" => Box::new(Sspl::new(system, weights)?),
         "dmc" => Box::new(Dmc::new(system, weights)?),
-        "dsol" => Box::new(Dsol::new(system, weights)?),
+        "dsol" => Box::new(Dsol::new(system, variant, weights)?),
         "coarse-to-fine" => Box::new(CoarseToFine::new(system, weights)?),
         "centre-box" => Box::new(Baseline::center_box(system)),
         "quadrants" => Box::new(Baseline::quadrants(system)),

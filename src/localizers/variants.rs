@@ -13,6 +13,9 @@ pub struct Variant {
 pub(super) const MOMENTUM: &str = "momentum";
 pub(super) const RUNNING_STATISTICS: &str = "running-statistics";
 pub(super) const ANTIALIASED: &str = "antialiased";
+pub(super) const SOUND_MAP: &str = "sound-map";
+pub(super) const SECOND_CATEGORY: &str = "second-category";
+const CATEGORY: &str = "category-";
 
 static OF_SLAVC: [Variant; 1] = [Variant {
     id: MOMENTUM,
@@ -31,6 +34,39 @@ static OF_ALIGNMENT: [Variant; 1] = [Variant {
     explanation: "The picture is resized as under torchvision from 0.17 on; the authors name no version, and most likely \
                   used an older one, which does not antialias",
 }];
+/// As many categories as the authors' network tells apart.
+static OF_DSOL: [Variant; 13] = [
+    Variant {
+        id: SOUND_MAP,
+        title: "sound map",
+        explanation: "Everything that sounds, of whichever category: the map that the first stage learns",
+    },
+    Variant {
+        id: SECOND_CATEGORY,
+        title: "second category",
+        explanation: "The category that the sound classifier ranks second, as of the quieter player of a duet",
+    },
+    of_category("category-0", "category 0"),
+    of_category("category-1", "category 1"),
+    of_category("category-2", "category 2"),
+    of_category("category-3", "category 3"),
+    of_category("category-4", "category 4"),
+    of_category("category-5", "category 5"),
+    of_category("category-6", "category 6"),
+    of_category("category-7", "category 7"),
+    of_category("category-8", "category 8"),
+    of_category("category-9", "category 9"),
+    of_category("category-10", "category 10"),
+];
+
+const fn of_category(id: &'static str, title: &'static str) -> Variant {
+    Variant { id, title, explanation: "This row of the dictionary of categories, counted from 0, heard or not" }
+}
+
+/// The number in a variant that stands for one category.
+pub(super) fn category(variant: &str) -> Option<usize> {
+    variant.strip_prefix(CATEGORY)?.parse().ok()
+}
 
 /// The variants of a system beside its usual form.
 pub fn variants(system: &str) -> &'static [Variant] {
@@ -38,6 +74,7 @@ pub fn variants(system: &str) -> &'static [Variant] {
         "slavc" | "slavc-ogl" => &OF_SLAVC,
         "rcgrad" => &OF_RCGRAD,
         "hardpos" | "alignment" | "alignment-ogl" => &OF_ALIGNMENT,
+        "dsol" => &OF_DSOL,
         _ => &[],
     }
 }

@@ -55,7 +55,8 @@ pub fn origin(system: &str) -> Option<Origin> {
         "lvs" => ("https://github.com/hche11/Localizing-Visual-Sounds-the-Hard-Way", "Apache-2.0"),
         "ez-vsl" | "ez-vsl-ogl" => ("https://github.com/stoneMo/EZ-VSL", "Apache-2.0"),
         "slavc" | "slavc-ogl" => ("https://github.com/stoneMo/SLAVC", "Apache-2.0"),
-        "alignment" | "alignment-ogl" | "fnac" => ("https://github.com/kaistmm/SSLalignment", "none stated"),
+        "alignment" | "alignment-ogl" => ("https://github.com/kaistmm/SSLalignment", "none stated"),
+        "fnac" => ("https://github.com/OpenNLPLab/FNAC_AVL", "none stated"),
         "ssl-tie" => ("https://github.com/jinxiang-liu/SSL-TIE", "MIT"),
         "rcgrad" | "clip-audio" | "clip-text" => {
             ("https://github.com/hohsiangwu/rethinking-visual-sound-localization", "MIT")

@@ -205,6 +205,22 @@ fn dsol_stage_two_shows_the_category_that_is_heard_most() {
         let heatmap = localizer.join(&features, &embedding).unwrap();
         let shares = item(&golden, "s2.softmax3", index, 2);
         assert_close(heatmap.values.values(), &shares[14 * 14 * loudest..][..14 * 14], 1e-3, "s2.softmax3");
+
+        assert!(sound_map.class_maps(&features, &embedding).unwrap().is_none(), "no dictionary, no classes");
+        let by_class = localizer.class_maps(&features, &embedding).unwrap().unwrap();
+        let maps: Vec<f32> = by_class.maps.iter().flat_map(|map| map.values.values().to_vec()).collect();
+        assert_close(&maps, &shares, 1e-3, "s2.softmax3 by class");
+        assert_eq!((by_class.maps.len(), by_class.heard.as_slice()), (11, categories));
+        assert_eq!(by_class.maps[loudest], heatmap);
+
+        let mut others: Vec<usize> = (0..11).filter(|&category| category != loudest).collect();
+        others.sort_by(|&a, &b| categories[b].total_cmp(&categories[a]));
+        for (variant, category) in [("second-category", others[0]), ("category-0", 0), ("category-10", 10)] {
+            let shown = registry::open_variant("dsol", Some(variant), &files).unwrap();
+            assert_eq!(shown.join(&features, &embedding).unwrap(), by_class.maps[category], "{variant}");
+        }
+        let shown = registry::open_variant("dsol", Some("sound-map"), &files).unwrap();
+        assert_eq!(shown.join(&features, &embedding).unwrap().values, sounding);
     }
 
     let shelf = Shelf::at(folder.path().join("models"));
@@ -220,6 +236,10 @@ fn a_dictionary_goes_with_stage_two_only() {
     let mut weights = weights_of(&["dsol_stage1"]);
     weights.insert("obj_rep", Tensor::zeros((11, 512), DType::F32, &Device::Cpu).unwrap());
     assert!(registry::build("dsol", &weights).err().unwrap().to_string().contains("stage two"));
+    let without = weights_of(&["dsol_stage1"]);
+    let refused = registry::build_variant("dsol", Some("category-3"), &without).err().unwrap().to_string();
+    assert!(refused.contains("single categories need"), "{refused}");
+    assert!(registry::build_variant("dsol", Some("sound-map"), &without).is_ok());
 }
 
 #[test]
@@ -235,6 +255,10 @@ fn coarse_to_fine_mixes_the_classes_that_it_hears() {
     let by_channel: Vec<f32> =
         (0..128).flat_map(|channel| (0..7).map(move |class| classes[128 * class + channel])).collect();
     golden.check("fine_a", &by_channel, 1e-4);
+    let by_class = localizer.class_maps(&features, &embedding).unwrap().unwrap();
+    let maps: Vec<f32> = by_class.maps.iter().flat_map(|map| map.values.values().to_vec()).collect();
+    golden.check("similarity", &maps, 1e-5);
+    golden.check("prob", &by_class.heard, 1e-5);
     let heatmap = localizer.join(&features, &embedding).unwrap();
     let large = resample(&heatmap.values, Kernel::CvBilinear, 256, 256);
     let peak = large.range().1;
