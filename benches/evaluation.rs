@@ -14,10 +14,12 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use image::{Rgb, RgbImage};
+use sonolens::signal::Waveform;
+use sonolens::soundstage::write_wave;
 
 const CLIPS: usize = 96;
 const ROUNDS: usize = 3;
-const RATE: usize = 16_000;
+const RATE: u32 = 16_000;
 const SECS: usize = 10;
 
 fn main() {
@@ -69,7 +71,10 @@ fn make_clips(folder: &Path) {
             Rgb([(127.0 + 60.0 * wave) as u8, (x * 255 / 640) as u8, (y * 255 / 360) as u8])
         };
         RgbImage::from_fn(640, 360, shade).save(clips.join(format!("frames/{name}.jpg"))).expect("a picture");
-        write_wav(&clips.join(format!("audio/{name}.wav")), 180.0 + 7.0 * index as f64);
+        let step = (180.0 + 7.0 * index as f64) * std::f64::consts::TAU / f64::from(RATE);
+        let samples = (0..RATE as usize * SECS).map(|n| 0.3 * (n as f64 * step).sin() as f32).collect();
+        let sound = Waveform { rate: RATE, channels: 1, samples };
+        write_wave(&clips.join(format!("audio/{name}.wav")), &sound).expect("a sound");
         let edges = [0.2, 0.2 + 0.002 * index as f64, 0.6, 0.8];
         rows.push(serde_json::json!({ "file": name, "class": "tone", "bbox": [edges] }));
         boxes += &format!("{name}\t{}\t{}\t{}\t{}\n", edges[0], edges[1], edges[2], edges[3]);
@@ -77,22 +82,6 @@ fn make_clips(folder: &Path) {
     std::fs::write(clips.join("vggss.json"), serde_json::Value::from(rows).to_string()).expect("boxes");
     // The peer's own list, out of the dataset's way.
     std::fs::write(clips.join("boxes.tsv"), boxes).expect("boxes");
-}
-
-fn write_wav(path: &Path, hertz: f64) {
-    let count = RATE * SECS;
-    let mut bytes = Vec::from(*b"RIFF");
-    bytes.extend((36 + 2 * count as u32).to_le_bytes());
-    bytes.extend(b"WAVEfmt ");
-    bytes.extend(16u32.to_le_bytes());
-    bytes.extend([1u16, 1].into_iter().flat_map(u16::to_le_bytes));
-    bytes.extend([RATE as u32, 2 * RATE as u32].into_iter().flat_map(u32::to_le_bytes));
-    bytes.extend([2u16, 16].into_iter().flat_map(u16::to_le_bytes));
-    bytes.extend(b"data");
-    bytes.extend((2 * count as u32).to_le_bytes());
-    let sample = |n: usize| ((n as f64 * hertz * std::f64::consts::TAU / RATE as f64).sin() * 9000.0) as i16;
-    bytes.extend((0..count).flat_map(|n| sample(n).to_le_bytes()));
-    std::fs::write(path, bytes).expect("a sound");
 }
 
 fn make_weights(folder: &Path) -> String {

@@ -174,7 +174,7 @@ fn made(
     control: &JobControl,
 ) -> Result<Option<Shown>, String> {
     let text = |error: &dyn std::fmt::Display| error.to_string();
-    let folder = std::env::temp_dir().join(format!("sonolens-report-{}-{:p}", std::process::id(), so_far));
+    let folder = tempfile::tempdir().map_err(|error| text(&error))?;
     let request = Request {
         dataset: asked.dataset.clone(),
         models: asked.models.clone(),
@@ -187,12 +187,12 @@ fn made(
     };
     // The window and the sound go on beside the run.
     let jobs = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);
-    let options = RunOptions { out: folder.clone(), jobs, save_heatmaps: false, retry_failed: false };
+    let options = RunOptions { out: folder.path().to_owned(), jobs, save_heatmaps: false, retry_failed: false };
     let outcome = evaluation::evaluate(&request, &options, shelf, &control.stop_flag(), |progress| {
         control.set_progress(progress.done as f32 / progress.clips.max(1) as f32);
         *so_far.lock().unwrap_or_else(PoisonError::into_inner) = Some(progress.clone());
     });
-    let shown = match outcome {
+    match outcome {
         Err(error) => Err(text(&error)),
         Ok(Outcome::Stopped { .. }) => Ok(None),
         Ok(Outcome::Finished(run)) => report::gather(&run).map_err(|error| text(&error)).map(|points| {
@@ -201,10 +201,7 @@ fn made(
             let tables = report::tables(&run.summary);
             Some(Shown { asked, tables, charts, failed_clips: run.summary.failed_clips })
         }),
-    };
-    // A folder in the temporary place that cannot be removed does no harm.
-    let _ = std::fs::remove_dir_all(&folder);
-    shown
+    }
 }
 
 /// The colour of a model in a report, by its place among the loaded ones.

@@ -62,8 +62,7 @@ pub fn demo_path(place: usize, progress: &mut dyn FnMut(f32) -> bool) -> Result<
     let named = std::env::var_os("SONOLENS_CACHE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let own = || directories::ProjectDirs::from("", "", "sonolens").map(|user| user.cache_dir().to_owned());
     let folder = named.or_else(own).ok_or(SoundstageError::NoCacheFolder)?;
-    let [first, ..] = &CLIPS;
-    kept_in(&folder, CLIPS.get(place).or(CLIPS.last()).unwrap_or(first), progress)
+    kept_in(&folder, &CLIPS[place.min(DEMO_CLIPS - 1)], progress)
 }
 
 fn kept_in(folder: &Path, clip: &DemoClip, progress: &mut dyn FnMut(f32) -> bool) -> Result<PathBuf, SoundstageError> {

@@ -11,6 +11,8 @@ use sonolens::dataset::{
 };
 use sonolens::geometry::{Rect, Size};
 
+use crate::support::tones::wav;
+
 const RATE: f64 = 25.0;
 const OPTIONS: WriteOptions = WriteOptions { frame_size: None, frame_rate: Some(RATE) };
 
@@ -355,26 +357,12 @@ fn plain_folders_become_clips() {
     assert!(dataset.report.notes.iter().any(|note| note.message.contains("middle")), "which frame was taken is said");
 }
 
-/// One second of 16-bit mono at 16 kHz, every sample of this value.
-fn wav(value: i16) -> Vec<u8> {
-    let (rate, bytes) = (16_000u32, 32_000u32);
-    let mut file = b"RIFF".to_vec();
-    file.extend((36 + bytes).to_le_bytes());
-    file.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0");
-    file.extend(rate.to_le_bytes());
-    file.extend((rate * 2).to_le_bytes());
-    file.extend(b"\x02\0\x10\0data");
-    file.extend(bytes.to_le_bytes());
-    file.extend(value.to_le_bytes().repeat(16_000));
-    file
-}
-
 #[test]
 fn inspection_finds_what_is_silent_short_and_unreadable() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     for (name, value) in [("heard", 1000), ("silent", 0), ("broken", 1000)] {
-        std::fs::write(at(&format!("{name}.wav")), wav(value)).unwrap();
+        std::fs::write(at(&format!("{name}.wav")), wav(16_000, &[value; 16_000])).unwrap();
         image::RgbImage::new(4, 4).save(at(&format!("{name}.png"))).unwrap();
     }
     std::fs::write(at("broken.png"), b"\x89PNG\r\n\x1a\nnothing more").unwrap();

@@ -19,8 +19,9 @@ use sonolens::metrics::{
 use sonolens::network::arrays::{Array, write_npy, write_npz};
 
 use crate::metrics::golden::{Golden, assert_close, assert_scores, golden};
-use crate::support::fill_rule::{image, samples, small_lvs, wav, wave};
+use crate::support::fill_rule::{image, samples, small_lvs, wave};
 use crate::support::reference_dir;
+use crate::support::tones::wav;
 
 const SIZE: Size = Size::new(96, 64);
 const RATE: u32 = 16_000;

@@ -7,9 +7,10 @@ use std::process::Command;
 use image::RgbImage;
 use sonolens::network::arrays::Npz;
 
-use crate::support::fill_rule::{filled, image, samples, wav};
+use crate::support::fill_rule::{filled, image, samples};
 use crate::support::fixture;
 use crate::support::golden::{Golden, largest_difference};
+use crate::support::tones::wav;
 
 /// Runs the program; its standard output.
 fn sonolens(arguments: &[&str]) -> String {

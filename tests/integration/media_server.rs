@@ -100,7 +100,11 @@ fn a_file_that_vanishes_is_said_once() {
     let path = folder.path().join("clip.mp4");
     std::fs::copy(source, &path).unwrap();
     let media = media::open(&path).unwrap();
-    let table = Arc::new(FrameTable::read(&media, &Arc::new(AtomicBool::new(false))).unwrap());
+    let stop = Arc::new(AtomicBool::new(false));
+    let table = Arc::new(FrameTable::read(&media, &stop).unwrap());
+    // Whoever reads first goes on with the file as it was opened; whoever comes now must open it again.
+    let mut first = VideoReader::new(&media, Arc::clone(&table), stop);
+    first.frame(0).unwrap();
     std::fs::remove_file(&path).unwrap();
     let server = FrameServer::start(&media, table, 1 << 20, Arc::new(|| {})).unwrap();
     let error = server.wait(5).unwrap_err();

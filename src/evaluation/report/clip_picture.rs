@@ -37,17 +37,8 @@ pub enum Shown {
 /// A clip with what a model answered, ready for the page.
 #[derive(Clone, Debug)]
 pub struct ClipPicture {
-    /// Place of the model in the run's description.
-    pub model: usize,
-    pub protocol: String,
-    pub shown: Shown,
-    pub clip: String,
-    pub class: Option<String>,
-    pub asked: String,
-    pub ciou: f64,
-    pub confidence: f64,
-    pub right: bool,
-    pictures: Pictures,
+    pub subject: Subject,
+    pub pictures: Pictures,
 }
 
 /// What is seen of a clip.
@@ -65,6 +56,7 @@ pub struct Pictures {
 /// What a picture is of, besides its pixels.
 #[derive(Clone, Debug)]
 pub struct Subject {
+    /// Place of the model in the run's description.
     pub model: usize,
     pub protocol: String,
     pub shown: Shown,
@@ -77,21 +69,17 @@ pub struct Subject {
 }
 
 impl ClipPicture {
-    pub fn new(subject: Subject, pictures: Pictures) -> Self {
-        let Subject { model, protocol, shown, clip, class, asked, ciou, confidence, right } = subject;
-        Self { model, protocol, shown, clip, class, asked, ciou, confidence, right, pictures }
-    }
-
     /// The clip as a figure of the page.
     pub fn html(&self, out: &mut String) {
         let Pictures { size: [width, height], frame, map, edge, side, boxes } = &self.pictures;
-        let clip = Html(&self.clip);
+        let subject = &self.subject;
+        let clip = Html(&subject.clip);
         let _ = write!(
             out,
             "<figure class=\"clip m{}\"><div class=\"shot\" style=\"aspect-ratio:{width}/{height}\">\
              <img alt=\"\" width=\"{width}\" height=\"{height}\" src=\"data:image/jpeg;base64,{}\">\
              <img class=\"map\" alt=\"\" src=\"data:image/png;base64,{}\">",
-            self.model % 10,
+            subject.model % 10,
             STANDARD.encode(frame),
             STANDARD.encode(map)
         );
@@ -112,21 +100,21 @@ impl ClipPicture {
                  <rect class=\"box\" x=\"{x:.2}\" y=\"{y:.2}\" width=\"{wide:.2}\" height=\"{high:.2}\"/>"
             );
         }
-        let (class, mark) = match (self.shown, self.right) {
+        let (class, mark) = match (subject.shown, subject.right) {
             (Shown::FalseAlarm, _) => ("wrong", "▲ false alarm".to_owned()),
-            (_, true) => ("right", format!("✓ cIoU {}", short_percent(self.ciou))),
-            (_, false) => ("wrong", format!("✗ cIoU {}", short_percent(self.ciou))),
+            (_, true) => ("right", format!("✓ cIoU {}", short_percent(subject.ciou))),
+            (_, false) => ("wrong", format!("✗ cIoU {}", short_percent(subject.ciou))),
         };
         let _ = write!(out, "</svg></div><figcaption><span class=\"verdict {class}\">{mark}</span>");
         let _ = write!(out, "<span class=\"name\" title=\"{clip}\">{clip}</span>");
-        if let Some(class) = &self.class {
+        if let Some(class) = &subject.class {
             let _ = write!(out, "<span class=\"class\">{}</span>", Html(class));
         }
-        if self.asked != "own" {
-            let _ = write!(out, "<span class=\"class\">asked with {}</span>", Html(&self.asked));
+        if subject.asked != "own" {
+            let _ = write!(out, "<span class=\"class\">asked with {}</span>", Html(&subject.asked));
         }
-        if self.confidence.is_finite() {
-            let _ = write!(out, "<span class=\"class\">confidence {:.3}</span>", self.confidence);
+        if subject.confidence.is_finite() {
+            let _ = write!(out, "<span class=\"class\">confidence {:.3}</span>", subject.confidence);
         }
         out.push_str("</figcaption></figure>");
     }

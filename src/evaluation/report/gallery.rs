@@ -93,9 +93,9 @@ pub fn clip_pictures(
                     confidence: point.confidence,
                     right: point.ciou >= result.accuracy.first().map_or(0.5, |accuracy| accuracy.success),
                 };
-                let picture = picture_of(&plan, clip, protocol_of(result), maps, point, stop);
+                let pictures = picture_of(&plan, clip, protocol_of(result), maps, point, stop);
                 let order = if shown == Shown::Worst { point.ciou } else { -point.ciou };
-                drawn.extend(picture.map(|picture| (order, ClipPicture::new(subject, picture))));
+                drawn.extend(pictures.map(|pictures| (order, ClipPicture { subject, pictures })));
             }
         }
         drawn.sort_by(|a, b| a.0.total_cmp(&b.0));

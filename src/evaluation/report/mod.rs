@@ -58,7 +58,7 @@ mod tests {
             right: false,
         };
         let retrieved = sample::retrieved();
-        let clips = [ClipPicture::new(subject, pictures)];
+        let clips = [ClipPicture { subject, pictures }];
         html(&run, &points, &clips, Some(&retrieved), &[sample::HOSTILE.to_owned()])
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::evaluation::RunSummary;
 
 use super::chart;
-use super::clip_picture::{ClipPicture, Shown};
+use super::clip_picture::{ClipPicture, Shown, Subject};
 use super::figures::{self, Drawn, charts};
 use super::points::{Points, paired};
 use super::retrieved::Retrieved;
@@ -48,7 +48,8 @@ pub fn html(
         let drawn = figures::drawn(run, points, &described.protocol);
         page.figures(&drawn);
         page.differences(&drawn);
-        let shown: Vec<&ClipPicture> = clips.iter().filter(|clip| clip.protocol == described.protocol).collect();
+        let shown: Vec<&ClipPicture> =
+            clips.iter().filter(|clip| clip.subject.protocol == described.protocol).collect();
         page.clips(&shown);
         page.out.push_str("</section>");
     }
@@ -322,7 +323,7 @@ impl Page<'_> {
             (Shown::FalseAlarm, "Loudest false alarms", "The negatives on which the model is most confident"),
         ];
         for (shown, heading, what) in headings {
-            if !clips.iter().any(|clip| clip.shown == shown) {
+            if !clips.iter().any(|clip| clip.subject.shown == shown) {
                 continue;
             }
             let _ = write!(
@@ -331,7 +332,8 @@ impl Page<'_> {
                  positive; dashed boxes are the ground truth.</p>"
             );
             for (place, model) in self.run.run.models.iter().enumerate() {
-                let own: Vec<_> = clips.iter().filter(|clip| clip.shown == shown && clip.model == place).collect();
+                let is_own = |subject: &Subject| subject.shown == shown && subject.model == place;
+                let own: Vec<_> = clips.iter().filter(|clip| is_own(&clip.subject)).collect();
                 if own.is_empty() {
                     continue;
                 }

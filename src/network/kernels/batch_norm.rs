@@ -41,7 +41,7 @@ pub unsafe fn sum_row<S: Simd>(row: *const f32, pixels: usize, sums: &mut [f32],
     }
 }
 
-/// `y = x · scale + shift (+ residual)`, then a ReLU if wanted, over a row of pixels.
+/// `y = x · scale + shift (+ residual)`, then a ReLU if wanted, over a row of pixels; `y` may be `x`.
 ///
 /// # Safety
 /// The processor has the level; `pixels` times as many values as there are scales are readable at `x` and, unless

@@ -5,7 +5,7 @@ use super::level::Level;
 use super::outer::{OuterSum, outer_sum};
 use super::panel::{Multiply, multiply};
 use super::pooling::{PoolWindow, max_window};
-use super::rows::{channel_moments, layer_norm, scale_channels, softmax};
+use super::rows::{channel_moments, layer_norm, softmax};
 use super::simd::{Portable, Simd};
 use super::unpool::{UnpoolWindow, unpool_window};
 use super::winograd::{TileOutput, transform_input, transform_output};
@@ -29,7 +29,6 @@ pub struct Kernels {
     pub softmax: unsafe fn(&mut [f32], usize),
     pub layer_norm: LayerNormRow,
     pub channel_moments: unsafe fn(*const f32, usize, usize, &mut [f32], &mut [f32]),
-    pub scale_channels: unsafe fn(*mut f32, usize, &[f32], &[f32], *const f32, bool),
     pub outer_sum: unsafe fn(&OuterSum),
     pub sum_row: unsafe fn(*const f32, usize, &mut [f32], &mut [f32]),
     pub affine_row: AffineRow,
@@ -54,7 +53,6 @@ macro_rules! level {
                 softmax: softmax_entry,
                 layer_norm: layer_norm_entry,
                 channel_moments: channel_moments_entry,
-                scale_channels: scale_channels_entry,
                 outer_sum: outer_sum_entry,
                 sum_row: sum_row_entry,
                 affine_row: affine_row_entry,
@@ -103,17 +101,6 @@ macro_rules! level {
                 squares: &mut [f32],
             ) {
                 unsafe { channel_moments::<S>(row, pixels, channels, centre_or_sums, squares) }
-            }
-            $(#[target_feature(enable = $features)])?
-            unsafe fn scale_channels_entry(
-                row: *mut f32,
-                pixels: usize,
-                scale: &[f32],
-                shift: &[f32],
-                residual: *const f32,
-                relu: bool,
-            ) {
-                unsafe { scale_channels::<S>(row, pixels, scale, shift, residual, relu) }
             }
             $(#[target_feature(enable = $features)])?
             unsafe fn outer_sum_entry(job: &OuterSum) {

@@ -58,7 +58,10 @@ pub fn normalize_per_call(
                 map.values[strides.base + image * strides.image + y * strides.y..].as_ptr()
             });
             // SAFETY: every task has a row of its own, of width × channels values, as has the residual's.
-            unsafe { (kernels.scale_channels)(values.0.add(row_at(y)), width, &scale, &shift, residual, relu) };
+            unsafe {
+                let row = values.0.add(row_at(y));
+                (kernels.affine_row)(row, residual, row, width, &scale, &shift, relu);
+            }
         });
     }
 }

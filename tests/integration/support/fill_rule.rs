@@ -181,19 +181,3 @@ pub fn small_lvs(folder: &Path) -> PathBuf {
     candle_core::safetensors::save(&tensors, &path).unwrap();
     path
 }
-
-/// The bytes of a WAV file of one channel of 16 bits.
-pub fn wav(rate: u32, samples: &[i16]) -> Vec<u8> {
-    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
-    let mut wav = Vec::from(*b"RIFF");
-    wav.extend((36 + bytes.len() as u32).to_le_bytes());
-    wav.extend(b"WAVEfmt ");
-    wav.extend(16u32.to_le_bytes());
-    wav.extend([1u16, 1].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend([rate, 2 * rate].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend([2u16, 16].iter().flat_map(|value| value.to_le_bytes()));
-    wav.extend(b"data");
-    wav.extend((bytes.len() as u32).to_le_bytes());
-    wav.extend(&bytes);
-    wav
-}

@@ -1,7 +1,23 @@
-//! Pure tones: as files, and found again in what was recorded.
+//! Sounds as WAV files; pure tones, written so and found again in what was recorded.
 
 use std::f64::consts::TAU;
 use std::path::Path;
+
+/// The bytes of a WAV file of one channel of 16 bits.
+pub fn wav(rate: u32, samples: &[i16]) -> Vec<u8> {
+    let bytes: Vec<u8> = samples.iter().flat_map(|sample| sample.to_le_bytes()).collect();
+    let mut wav = Vec::from(*b"RIFF");
+    wav.extend((36 + bytes.len() as u32).to_le_bytes());
+    wav.extend(b"WAVEfmt ");
+    wav.extend(16u32.to_le_bytes());
+    wav.extend([1u16, 1].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend([rate, 2 * rate].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend([2u16, 16].iter().flat_map(|value| value.to_le_bytes()));
+    wav.extend(b"data");
+    wav.extend((bytes.len() as u32).to_le_bytes());
+    wav.extend(&bytes);
+    wav
+}
 
 /// Writes a mono 16-bit WAV file of the tones `(hertz, seconds)` one after the other.
 pub fn write_wav(path: &Path, rate: u32, tones: &[(f64, f64)]) {
@@ -10,18 +26,7 @@ pub fn write_wav(path: &Path, rate: u32, tones: &[(f64, f64)]) {
         let count = (secs * f64::from(rate)).round() as usize;
         samples.extend((0..count).map(|n| (0.5 * (TAU * hertz * n as f64 / f64::from(rate)).sin() * 32767.0) as i16));
     }
-    let data: Vec<u8> = samples.into_iter().flat_map(i16::to_le_bytes).collect();
-    let mut file = Vec::from(*b"RIFF");
-    file.extend((36 + data.len() as u32).to_le_bytes());
-    file.extend(b"WAVEfmt ");
-    file.extend(16u32.to_le_bytes());
-    file.extend([1u16, 1].into_iter().flat_map(u16::to_le_bytes));
-    file.extend([rate, 2 * rate].into_iter().flat_map(u32::to_le_bytes));
-    file.extend([2u16, 16].into_iter().flat_map(u16::to_le_bytes));
-    file.extend(b"data");
-    file.extend((data.len() as u32).to_le_bytes());
-    file.extend(data);
-    std::fs::write(path, file).unwrap();
+    std::fs::write(path, wav(rate, &samples)).unwrap();
 }
 
 /// What a stretch of sound is.
