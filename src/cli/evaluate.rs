@@ -345,6 +345,11 @@ fn text_of_result(result: &Summary) -> String {
         text +=
             &format!("  by source: cIoU@0.3 {} over {} pictures\n", percent(&sources.success_at_30), sources.images);
     }
+    if let Some(found) = &result.segmentation {
+        text += &format!("  M_J       {} over {} pictures\n", percent(&found.mean_iou), found.pictures);
+        text += &format!("  M_F       {} video by video ({} videos)\n", percent(&found.f_measure), found.videos);
+        text += &format!("            {} with one threshold for all\n", percent(&found.f_measure_at_once));
+    }
     for (reason, count) in &result.degenerate {
         text += &format!("  warning: {count} maps: {reason}\n");
     }

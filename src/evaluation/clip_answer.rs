@@ -2,23 +2,22 @@
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::clip_files::{Sounds, open_pictures, read_mask};
 use super::moments::{ScoredMoment, Truth, scored_moments};
 use super::plan::Plan;
+use super::questions::{Asked, Question, questions, truths};
 use super::row::{ClipKind, ScoreRow};
 use super::saved_maps::{AskedMaps, FrameMap};
-use super::scorer::{References, Scorer, coarse};
+use super::scorer::coarse;
 use crate::dataset::formats::pair_key;
-use crate::dataset::{Benchmark, Clip, ClipMedia, identity};
-use crate::engine::{Sound, SoundChoice};
-use crate::geometry::Size;
-use crate::heatmap::{Grid, Heatmap};
+use crate::dataset::{Benchmark, Clip, identity};
+use crate::engine::Sound;
+use crate::heatmap::Heatmap;
 use crate::localizers::{FrameInput, ImageFeatures, Localizer, LocalizerError, Query, QueryEmbedding};
-use crate::media::{self, FrameTable, Picture, VideoReader};
-use crate::metrics::{GroundTruthMap, TruthBox};
+use crate::media::Picture;
 
 /// Everything that a run learns of one clip.
 #[derive(Debug, Default)]
@@ -44,20 +43,6 @@ type EmbeddingKey = (usize, Asked, u64, u64, u64);
 const MADE_KEPT: usize = 256;
 /// Embeddings of a clip's own sounds that are kept while its frames are gone through.
 const OWN_KEPT: usize = 64;
-/// Size of a frame that nobody knows, where only saved maps of whole frames are scored.
-const UNKNOWN_FRAME: Size = Size::new(224, 224);
-/// Length of made sounds for a picture whose own sound cannot be read.
-const MADE_SECS: f64 = 10.0;
-
-/// What a model is asked with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Asked {
-    Own,
-    Silence,
-    Noise,
-    /// The sound of the clip at this place of the dataset.
-    Other(usize),
-}
 
 impl ClipAnswer {
     /// Answers every question about a clip. What cannot be answered is a row with the reason.
@@ -128,228 +113,10 @@ fn empty_row(index: usize, clip: &Clip, kind: ClipKind, benchmark: Benchmark) ->
         fixed_probe: None,
         ceiling: None,
         curve: None,
+        f_levels: None,
+        silent_share: None,
         error: None,
     }
-}
-
-/// The pictures of an opened clip.
-struct Pictures {
-    reader: Option<VideoReader>,
-    size: Size,
-    /// Seconds of a video; `None` for a still image and where the file is missing.
-    clip_secs: Option<f64>,
-    frames: usize,
-}
-
-impl Pictures {
-    fn at(&mut self, frame: Option<usize>) -> Result<Picture, String> {
-        match (&mut self.reader, frame) {
-            (Some(reader), Some(frame)) => Ok(reader.frame(frame).map_err(|error| error.to_string())?.to_picture()),
-            _ => Ok(Picture { size: self.size, rgb: Vec::new() }),
-        }
-    }
-}
-
-fn open_pictures(
-    plan: &Plan,
-    clip: &Clip,
-    stop: &Arc<AtomicBool>,
-) -> Result<(Pictures, Option<Arc<FrameTable>>), String> {
-    let path = match (&clip.media, clip.media.picture()) {
-        (_, Some(path)) => path,
-        (ClipMedia::Missing { wanted }, _) if plan.pictures => {
-            return Err(format!("its files are missing: {}", wanted.join(", ")));
-        }
-        (ClipMedia::Missing { .. }, _) => {
-            return Ok((Pictures { reader: None, size: UNKNOWN_FRAME, clip_secs: None, frames: 0 }, None));
-        }
-        _ => return Err("there is no picture, only a sound".into()),
-    };
-    let text = |error: media::MediaError| error.to_string();
-    let opened = media::open(path).map_err(text)?;
-    let Some(video) = opened.video() else { return Err(format!("there are no pictures in it: {}", path.display())) };
-    let size = video.presented_size;
-    if opened.is_still() && !plan.pictures {
-        return Ok((Pictures { reader: None, size, clip_secs: None, frames: 1 }, None));
-    }
-    let table = Arc::new(FrameTable::read(&opened, stop).map_err(text)?);
-    let is_still = opened.is_still();
-    let reader = plan.pictures.then(|| VideoReader::new(&opened, Arc::clone(&table), Arc::clone(stop)));
-    let clip_secs = (!is_still).then(|| table.end_secs());
-    Ok((Pictures { reader, size, clip_secs, frames: table.len() }, (!is_still).then_some(table)))
-}
-
-/// The sounds that a clip's questions need, each read when it is first needed.
-struct Sounds<'a> {
-    plan: &'a Plan,
-    clip: &'a Clip,
-    clip_secs: Option<f64>,
-    stop: &'a Arc<AtomicBool>,
-    read: HashMap<Asked, Result<Arc<Sound>, String>>,
-}
-
-impl Sounds<'_> {
-    fn get(&mut self, asked: Asked) -> Result<Arc<Sound>, String> {
-        if let Some(known) = self.read.get(&asked) {
-            return known.clone();
-        }
-        let made = match asked {
-            Asked::Own => self.own(),
-            Asked::Silence => Ok(Sound::silence(self.secs())),
-            Asked::Noise => Ok(Sound::noise(self.secs())),
-            Asked::Other(index) => self.of_other(index),
-        };
-        let made = made.map(Arc::new);
-        self.read.insert(asked, made.clone());
-        made
-    }
-
-    /// How long made sounds last: as long as the clip, or as its sound.
-    fn secs(&mut self) -> f64 {
-        self.clip_secs.unwrap_or_else(|| self.get(Asked::Own).map_or(MADE_SECS, |own| own.track.duration_secs()))
-    }
-
-    fn own(&self) -> Result<Sound, String> {
-        let path = self.clip.media.sound().ok_or("the clip has no sound")?;
-        let sound = decode(path, self.stop)?;
-        Ok(match (&self.clip.media, self.clip_secs) {
-            (ClipMedia::VideoAndSound { .. }, Some(secs)) => {
-                Sound::foreign(SoundChoice::File(path.to_owned()), &sound.waveform, secs)
-            }
-            (_, secs) => Sound::own(&sound.waveform, sound.start_secs, secs.unwrap_or_else(|| sound.end_secs())),
-        })
-    }
-
-    fn of_other(&mut self, index: usize) -> Result<Sound, String> {
-        let other = self.plan.dataset.clips.get(index).and_then(|clip| clip.media.sound());
-        let path = other.ok_or("the other clip has no sound")?;
-        let sound = decode(path, self.stop)?;
-        let secs = self.clip_secs.unwrap_or_else(|| sound.waveform.duration_secs());
-        Ok(Sound::foreign(SoundChoice::File(path.to_owned()), &sound.waveform, secs))
-    }
-}
-
-fn decode(path: &Path, stop: &Arc<AtomicBool>) -> Result<media::Soundtrack, String> {
-    let opened = media::open(path).map_err(|error| error.to_string())?;
-    let sound = media::decode_audio(&opened, stop).map_err(|error| error.to_string())?;
-    sound.ok_or_else(|| format!("there is no sound in it: {}", path.display()))
-}
-
-/// The next clip of another class that has a sound: what is heard of it is not in the picture.
-fn off_screen(plan: &Plan, index: usize) -> Option<usize> {
-    let clips = &plan.dataset.clips;
-    let class = clips.get(index)?.class.as_deref()?;
-    (1..clips.len()).map(|step| (index + step) % clips.len()).find(|&other| {
-        clips.get(other).is_some_and(|clip| {
-            clip.class.as_deref().is_some_and(|own| own != class)
-                && clip.negative.is_none()
-                && clip.media.sound().is_some()
-        })
-    })
-}
-
-/// What is asked about one moment.
-struct Question<'a> {
-    asked: Asked,
-    kind: ClipKind,
-    /// As rows name it.
-    name: String,
-    /// The one source whose boxes count, where several sound together.
-    source: Option<&'a str>,
-}
-
-impl Question<'_> {
-    /// What follows the clip's name where its map is saved.
-    fn suffix(&self) -> &'static str {
-        match self.asked {
-            Asked::Own => "",
-            Asked::Silence => "@silence",
-            Asked::Noise => "@noise",
-            Asked::Other(_) => "@off-screen",
-        }
-    }
-}
-
-fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Question<'a>> {
-    let own = |source| Question { asked: Asked::Own, kind: truth.kind, name: "own".into(), source };
-    let mut questions = vec![own(None)];
-    if truth.kind != ClipKind::Positive {
-        return questions;
-    }
-    let labels = truth.labels();
-    let of_sources = matches!(
-        plan.dataset.benchmark,
-        Benchmark::MusicDuet | Benchmark::MusicSynthetic | Benchmark::AudioSetInstruments
-    );
-    if labels.len() > 1 || (of_sources && !labels.is_empty()) {
-        questions.extend(labels.into_iter().map(|label| own(Some(label))));
-    }
-    for kind in &plan.also {
-        let (asked, name) = match kind {
-            ClipKind::Silence => (Asked::Silence, "silence".to_owned()),
-            ClipKind::Noise => (Asked::Noise, "noise".to_owned()),
-            // Of a saved map it is not known which other clip was heard.
-            other if !plan.pictures => (Asked::Other(index), other.word().to_owned()),
-            _ => {
-                let Some(other) = off_screen(plan, index) else { continue };
-                let name = plan.dataset.clips.get(other).map(|clip| clip.id.clone()).unwrap_or_default();
-                (Asked::Other(other), name)
-            }
-        };
-        questions.push(Question { asked, kind: *kind, name, source: None });
-    }
-    questions
-}
-
-/// The ground-truth maps of a question and their references, one a scorer.
-fn truths(
-    plan: &Plan,
-    truth: &Truth,
-    question: &Question,
-    masks: &[Grid],
-) -> Vec<Option<(GroundTruthMap, Option<References>)>> {
-    let make = |scorer: &Scorer| {
-        let (rule, side) = (scorer.protocol.truth, scorer.protocol.side);
-        if question.kind == ClipKind::Unannotated {
-            return None;
-        }
-        let counts = |label: Option<&str>| question.source.is_none() || question.source == label;
-        let boxes: Vec<TruthBox> = truth
-            .boxes
-            .iter()
-            .filter(|(_, label)| question.kind == ClipKind::Positive && counts(label.as_deref()))
-            .map(|(one, _)| *one)
-            .collect();
-        let map = match masks {
-            [first, ..] if boxes.is_empty() && question.kind == ClipKind::Positive => {
-                GroundTruthMap::from_mask(&joined(first, masks), side, masks.len())
-            }
-            _ => GroundTruthMap::from_boxes(&boxes, rule, side),
-        };
-        let references = (question.kind == ClipKind::Positive).then(|| scorer.references(&map));
-        Some((map, references))
-    };
-    plan.scorers.iter().map(make).collect()
-}
-
-/// All masks in one, on the grid of the first.
-fn joined(first: &Grid, masks: &[Grid]) -> Grid {
-    Grid::from_fn(first.rows(), first.columns(), |row, column| {
-        let under = |mask: &Grid| mask.get(row * mask.rows() / first.rows(), column * mask.columns() / first.columns());
-        if masks.iter().any(|mask| under(mask).is_some_and(|value| value > 0.0)) { 1.0 } else { 0.0 }
-    })
-}
-
-fn read_mask(path: &Path) -> Result<Grid, String> {
-    let unread = |error: &dyn std::fmt::Display| format!("its mask cannot be read: {}: {error}", path.display());
-    let mut reader = image::ImageReader::open(path)
-        .and_then(image::ImageReader::with_guessed_format)
-        .map_err(|error| unread(&error))?;
-    reader.limits(image::Limits::default());
-    let gray = reader.decode().map_err(|error| unread(&error))?.into_luma8();
-    let (columns, rows) = (gray.width() as usize, gray.height() as usize);
-    Grid::new(rows, columns, gray.into_raw().into_iter().map(f32::from).collect())
-        .ok_or_else(|| unread(&"it has no pixels"))
 }
 
 fn answer(
@@ -361,7 +128,7 @@ fn answer(
 ) -> Result<ClipAnswer, String> {
     let (mut pictures, table) = open_pictures(plan, clip, stop)?;
     let moments = scored_moments(clip, plan.dataset.benchmark, table.as_deref())?;
-    let mut sounds = Sounds { plan, clip, clip_secs: pictures.clip_secs, stop, read: HashMap::new() };
+    let mut sounds = Sounds::new(plan, clip, pictures.clip_secs, stop);
     let mut own = HashMap::new();
     let mut result = ClipAnswer::default();
     // By model and by what was asked, in the order of the moments.
@@ -471,7 +238,7 @@ pub(super) fn first_look(
     let frame = moment.frame.ok_or("its frame is not known")?;
     let picture = if sound { Picture::default() } else { pictures.at(Some(frame))? };
     let next = if next && !sound && frame + 1 < pictures.frames { Some(pictures.at(Some(frame + 1))?) } else { None };
-    let mut sounds = Sounds { plan, clip, clip_secs: pictures.clip_secs, stop, read: HashMap::new() };
+    let mut sounds = Sounds::new(plan, clip, pictures.clip_secs, stop);
     let sound = sound.then(|| sounds.get(Asked::Own)).transpose()?;
     Ok(FirstLook { clip: clip.id.clone(), picture, next, frame, time_secs: moment.time_secs, sound })
 }

@@ -4,7 +4,9 @@
 //! here: what a cIoU is (`metrics`), what a clip is (`dataset`).
 
 mod clip_answer;
+mod clip_files;
 mod compare;
+mod curve;
 mod description;
 mod error;
 mod figures;
@@ -15,6 +17,7 @@ mod merge;
 mod moments;
 mod number;
 mod plan;
+mod questions;
 pub mod report;
 mod retrieval;
 mod row;
@@ -26,6 +29,7 @@ mod summary;
 mod table;
 
 pub use compare::{Comparison, Side, compare};
+pub use curve::{Curve, FLevels};
 pub use description::{
     DatasetDescription, FileDescription, ModelDescription, ProtocolDescription, RunDescription, Shard, SoundDescription,
 };
@@ -34,12 +38,12 @@ pub use folder::{FinishedRun, SCORES_CSV, SCORES_PARQUET, SUMMARY_JSON};
 pub use merge::merge;
 pub use plan::{Request, WindowChoice, usual_protocols};
 pub use retrieval::{Recalls, Retrieval, RetrievalRun, Similarity, retrieve};
-pub use row::{ClipKind, Curve, ScoreRow};
+pub use row::{ClipKind, ScoreRow};
 pub use run::{Outcome, Progress, RunOptions, evaluate};
 pub use saved_maps::predictions_path;
 pub use slurm::{ClusterRun, Scripts, Submitted};
 pub use summary::{
     Accuracy, BestOf, DetectionFigures, Figure, MeanMap, NegativeFigures, PairSummary, Reference, ReferenceFigures,
-    RowFailure, RunSummary, SizeFigures, SourceSummary, Summary,
+    RowFailure, RunSummary, SegmentationSummary, SizeFigures, SourceSummary, Summary,
 };
 pub use table::{TableWriter, read_rows};

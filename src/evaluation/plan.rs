@@ -164,9 +164,12 @@ pub fn usual_protocols(benchmark: Benchmark) -> &'static [&'static str] {
     match benchmark {
         Benchmark::VggSs | Benchmark::FlickrSoundNet | Benchmark::Plain => &["lvs"],
         Benchmark::ExtendedVggSs | Benchmark::ExtendedFlickr => &["slavc"],
-        Benchmark::Is3 | Benchmark::VpoSs | Benchmark::VpoMs | Benchmark::AvsBenchS4 | Benchmark::AvsBenchMs3 => {
-            // Their code aligns corners on every set but VGG-SS.
+        // SSL-Align's code aligns corners on every set but VGG-SS.
+        Benchmark::Is3 | Benchmark::VpoSs | Benchmark::VpoMs => {
             &["ssl-align+upsample=bilinear-corners", "ssl-align:adaptive+upsample=bilinear-corners"]
+        }
+        Benchmark::AvsBenchS4 | Benchmark::AvsBenchMs3 => {
+            &["ssl-align+upsample=bilinear-corners", "ssl-align:adaptive+upsample=bilinear-corners", "avsbench"]
         }
         Benchmark::MusicSolo => &["dsol:single"],
         Benchmark::MusicDuet => &["dsol:duet"],

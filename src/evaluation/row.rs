@@ -1,8 +1,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
+use super::curve::{Curve, FLevels};
 use crate::metrics::{SizeGroup, Verdict};
 
 /// What is true of a scored question.
@@ -77,64 +78,6 @@ impl FromStr for ClipKind {
     }
 }
 
-/// cIoU of the cells of at least 0, 0.05 … 1 of a score map, each to four digits: for drawing, not for figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Curve([u16; Curve::POINTS]);
-
-impl Curve {
-    pub const POINTS: usize = 21;
-
-    /// From cIoUs in 0..1; a NaN counts 0.
-    pub fn new(cious: [f64; Self::POINTS]) -> Self {
-        Self(cious.map(|ciou| (ciou.clamp(0.0, 1.0) * f64::from(u16::MAX)).round() as u16))
-    }
-
-    pub fn values(&self) -> [f64; Self::POINTS] {
-        self.0.map(|value| f64::from(value) / f64::from(u16::MAX))
-    }
-
-    /// The values in steps of 1/65535, which add up in any order to the same sum.
-    pub fn steps(&self) -> [u16; Self::POINTS] {
-        self.0
-    }
-}
-
-/// Four hexadecimal digits a point.
-impl fmt::Display for Curve {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|value| write!(formatter, "{value:04x}"))
-    }
-}
-
-impl FromStr for Curve {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no curve");
-        let mut values = [0; Self::POINTS];
-        if !text.is_ascii() || text.len() != Self::POINTS * 4 {
-            return Err(wrong());
-        }
-        for (index, value) in values.iter_mut().enumerate() {
-            let digits = text.get(index * 4..index * 4 + 4).ok_or_else(wrong)?;
-            *value = u16::from_str_radix(digits, 16).map_err(|_| wrong())?;
-        }
-        Ok(Self(values))
-    }
-}
-
-impl Serialize for Curve {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Curve {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
 /// One question: a clip (and a frame of it), a model, a protocol, a sound; and what came of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScoreRow {
@@ -201,6 +144,13 @@ pub struct ScoreRow {
     pub ceiling: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub curve: Option<Curve>,
+    /// Where the score map is a probability: F-measures at its levels (AVSBench).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub f_levels: Option<FLevels>,
+    /// Where a model has a map a class and several things sound: mean share of the frame that the maps of the silent
+    /// classes leave silent (DSOL's NSA).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silent_share: Option<f64>,
     /// Why there is no map.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -270,6 +220,8 @@ pub(super) mod tests {
             fixed_probe: Some(0.31),
             ceiling: Some(0.5),
             curve: Some(Curve::new(std::array::from_fn(|step| 1.0 - step as f64 / 20.0))),
+            f_levels: None,
+            silent_share: None,
             error: None,
         }
     }
@@ -290,14 +242,5 @@ pub(super) mod tests {
         assert_eq!(negative.verdict(0.5, None), Some(Verdict::FalseAlarm));
         assert_eq!(ScoreRow { kind: ClipKind::Unannotated, ..row("c", 0.0) }.verdict(0.5, None), None);
         assert_eq!(ScoreRow { error: Some("gone".into()), ..row("d", 0.0) }.verdict(0.5, None), None);
-    }
-
-    #[test]
-    fn a_curve_that_is_none_is_refused() {
-        for text in ["", "00", "ééééééééééééééééééééé", &"g".repeat(84)] {
-            assert!(text.parse::<Curve>().is_err(), "{text}");
-        }
-        let curve = row("a", 0.0).curve.unwrap();
-        assert_eq!(curve.to_string().parse(), Ok(curve));
     }
 }

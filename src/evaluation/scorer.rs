@@ -1,9 +1,11 @@
 //! One heatmap under one protocol: everything that a row says about it.
 
-use super::row::{Curve, ScoreRow};
+use super::curve::{Curve, FLevels};
+use super::row::ScoreRow;
 use crate::geometry::Size;
-use crate::heatmap::{Grid, Heatmap};
+use crate::heatmap::{Grid, Heatmap, Normalization};
 use crate::metrics::references::{centre_box, fixed_probe, full_frame, rule_ceiling};
+use crate::metrics::sources::segmentation::f_levels;
 use crate::metrics::{Binarized, Bitmap, CiouCurve, GroundTruthMap, Protocol, mask_ciou};
 
 /// A protocol with what does not change from map to map.
@@ -73,6 +75,10 @@ impl Scorer {
             let thresholds = (0..Curve::POINTS).map(|step| (0.05 * step as f64) as f32).collect();
             let curve = CiouCurve::at(&map, truth, false, thresholds).ciou;
             row.curve = curve.try_into().ok().map(Curve::new);
+            // Only of a probability are the levels 0 to 1 thresholds.
+            if self.protocol.normalization == Normalization::Sigmoid {
+                row.f_levels = f_levels(&map.grid, truth.full()).map(FLevels::new);
+            }
         }
         if let Some(references) = references {
             row.centre_box = finite(references.centre_box);

@@ -124,6 +124,23 @@ pub struct SourceSummary {
     pub class_agnostic: Figure,
 }
 
+/// AVSBench's figures, where the score map is a probability.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentationSummary {
+    pub pictures: usize,
+    /// Pictures in which nothing is to be marked: they count in `mean_iou` by what is left unmarked, and in no F-measure.
+    pub without_target: usize,
+    /// The pictures of one video make one F-measure.
+    pub videos: usize,
+    /// M_J: mean intersection over union.
+    pub mean_iou: Figure,
+    /// M_F as AVSBench's code has it: F-measure (β² = 0.3) of each video at its own best threshold, then the mean; a
+    /// video without any target counts 0.
+    pub f_measure: Figure,
+    /// The same with one threshold for all pictures.
+    pub f_measure_at_once: Figure,
+}
+
 /// One of the thresholds among which the best was taken.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BestOf {
@@ -167,6 +184,8 @@ pub struct Summary {
     pub pairs: Option<PairSummary>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<SourceSummary>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<SegmentationSummary>,
     /// How many maps may mean nothing, by the reason.
     pub degenerate: BTreeMap<String, usize>,
     /// Of a protocol that reports the best of several thresholds: all that were tried. The figures above are those of

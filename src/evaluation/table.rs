@@ -40,7 +40,7 @@ enum Kind {
 }
 
 /// The columns in their order.
-const COLUMNS: [(&str, Kind); 27] = [
+const COLUMNS: [(&str, Kind); 29] = [
     ("clip_index", Kind::Whole),
     ("clip", Kind::Text),
     ("class", Kind::Text),
@@ -67,6 +67,8 @@ const COLUMNS: [(&str, Kind); 27] = [
     ("fixed_probe", Kind::Number),
     ("ceiling", Kind::Number),
     ("curve", Kind::Text),
+    ("f_levels", Kind::Text),
+    ("silent_share", Kind::Number),
     ("error", Kind::Text),
 ];
 
@@ -100,6 +102,8 @@ fn cells(row: ScoreRow) -> [Cell; COLUMNS.len()] {
         Cell::Number(row.fixed_probe),
         Cell::Number(row.ceiling),
         Cell::Text(row.curve.map(|curve| curve.to_string())),
+        Cell::Text(row.f_levels.map(|levels| levels.to_string())),
+        Cell::Number(row.silent_share),
         Cell::Text(row.error),
     ]
 }
@@ -164,6 +168,8 @@ fn row_of(cells: impl Iterator<Item = Cell>) -> Result<ScoreRow, String> {
         fixed_probe: fields.number(),
         ceiling: fields.number(),
         curve: fields.text().map(|text| text.parse()).transpose()?,
+        f_levels: fields.text().map(|text| text.parse()).transpose()?,
+        silent_share: fields.number(),
         error: fields.text(),
     })
 }

@@ -116,7 +116,7 @@ pub mod segmentation {
     use super::{Bitmap, Grid};
 
     /// Thresholds of the F-measure: 255 from 0 to 1.
-    const LEVELS: usize = 255;
+    pub const LEVELS: usize = 255;
 
     fn sigmoid(logit: f32) -> f32 {
         (1.0 / (1.0 + (-f64::from(logit)).exp())) as f32
@@ -138,25 +138,35 @@ pub mod segmentation {
         }
     }
 
+    /// How well the cells of at least each of the 255 levels fit the target: F-measures with β² = 0.3, of one image of
+    /// probabilities (NaN where the model does not see). `None` where the target is empty: such an image counts in no
+    /// F-measure.
+    pub fn f_levels(probabilities: &Grid, target: &Bitmap) -> Option<[f32; LEVELS]> {
+        f_of_counts(counts_at_levels(probabilities.values().iter().copied(), target), target.count())
+    }
+
+    fn f_of_counts((marked, hits): ([usize; LEVELS], [usize; LEVELS]), wanted: usize) -> Option<[f32; LEVELS]> {
+        let mut levels = [0f32; LEVELS];
+        for ((level, marked), hits) in levels.iter_mut().zip(marked).zip(hits) {
+            let precision = hits as f32 / (marked as f32 + 1e-20);
+            let recall = hits as f32 / (wanted as f32 + 1e-20);
+            let f = 1.3 * precision * recall / (0.3 * precision + recall);
+            *level = if f.is_nan() { 0.0 } else { f };
+        }
+        (wanted > 0).then_some(levels)
+    }
+
     /// F-measure with β² = 0.3 over a batch: at each of 255 thresholds the mean over its images, then the largest.
-    /// Images with an empty target are passed over; 0 if all are. Averaging over batches, as the authors do, makes
-    /// it depend on the batch size: give all images at once.
+    /// Images with an empty target are passed over; 0 if all are. The authors give the five pictures of a video as one
+    /// batch and average over the videos.
     pub fn f_measure<'a>(batch: impl IntoIterator<Item = (&'a Grid, &'a Bitmap)>) -> f32 {
         let mut sums = [0f32; LEVELS];
         let mut images = 0usize;
         for (logits, target) in batch {
-            let wanted = target.count();
-            if wanted == 0 {
-                continue;
-            }
+            let probabilities = logits.values().iter().map(|&logit| sigmoid(logit));
+            let Some(levels) = f_of_counts(counts_at_levels(probabilities, target), target.count()) else { continue };
             images += 1;
-            let (marked, hits) = counts_at_levels(logits, target);
-            for ((sum, marked), hits) in sums.iter_mut().zip(marked).zip(hits) {
-                let precision = hits as f32 / (marked as f32 + 1e-20);
-                let recall = hits as f32 / (wanted as f32 + 1e-20);
-                let f = 1.3 * precision * recall / (0.3 * precision + recall);
-                *sum += if f.is_nan() { 0.0 } else { f };
-            }
+            sums.iter_mut().zip(levels).for_each(|(sum, level)| *sum += level);
         }
         if images == 0 { 0.0 } else { sums.iter().fold(0f32, |best, sum| best.max(sum / images as f32)) }
     }
@@ -168,11 +178,13 @@ pub mod segmentation {
     }
 
     /// How many cells, and how many of the target, are at or above each level.
-    fn counts_at_levels(logits: &Grid, target: &Bitmap) -> ([usize; LEVELS], [usize; LEVELS]) {
+    fn counts_at_levels(
+        probabilities: impl Iterator<Item = f32>,
+        target: &Bitmap,
+    ) -> ([usize; LEVELS], [usize; LEVELS]) {
         let (mut marked, mut hits) = ([0usize; LEVELS], [0usize; LEVELS]);
         let side = target.side();
-        for (index, &logit) in logits.values().iter().enumerate() {
-            let value = sigmoid(logit);
+        for (index, value) in probabilities.enumerate() {
             let mut highest = ((value * (LEVELS - 1) as f32) as usize + 1).min(LEVELS - 1);
             while highest > 0 && level(highest) > value {
                 highest -= 1;
@@ -234,8 +246,9 @@ pub mod azimuth {
         sum / count as f64
     }
 
-    /// The region (0 leftmost to 4) of a position across the frame, as a fraction of its width.
+    /// The region (0 leftmost to 4) of a position across the frame, as a fraction of its width: the nearest of five
+    /// evenly spaced directions, a tie going to the even one, so that the outermost regions are half as wide.
     pub fn region(x_fraction: f64) -> usize {
-        (x_fraction.clamp(0.0, 1.0) * 5.0).floor().min(4.0) as usize
+        (x_fraction.clamp(0.0, 1.0) * 4.0).round_ties_even() as usize
     }
 }

@@ -13,6 +13,7 @@ mod media_sound;
 mod support;
 
 mod arrays;
+mod benchmark_figures;
 mod network;
 mod checkpoints;
 mod cluster;

@@ -71,6 +71,7 @@ fn summary(model: &str, value: f64) -> Summary {
         },
         pairs: None,
         sources: None,
+        segmentation: None,
         degenerate: BTreeMap::new(),
         best_of: Vec::new(),
         curve: (0..21).map(|step| 0.3 - f64::from(step * step) / 2000.0).collect(),
@@ -152,6 +153,8 @@ pub fn rows() -> Vec<ScoreRow> {
                 fixed_probe: positive.then_some(wave * 0.65),
                 ceiling: positive.then_some((wave * 2.0).min(1.0)),
                 curve: Some(Curve::new([wave; Curve::POINTS])),
+                f_levels: None,
+                silent_share: None,
                 error: None,
             });
         }

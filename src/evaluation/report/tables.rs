@@ -87,6 +87,15 @@ impl Scope<'_> {
             columns.push(Column::new("class-aware", "Mean of two sources, each against its own boxes", Unit::Percent));
             columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
         }
+        let masks = self.results.iter().any(|result| result.segmentation.is_some());
+        if masks {
+            let overlap = "Mean intersection over union; where nothing is to be marked, the share left unmarked";
+            columns.push(Column::new("M_J", overlap, Unit::Percent));
+            let by_video =
+                "F-measure (β² = 0.3) of each video at its own best threshold, then the mean: AVSBench's code";
+            columns.push(Column::new("M_F", by_video, Unit::Percent));
+            columns.push(Column::new("M_F at once", "F-measure at one threshold for all pictures", Unit::Percent));
+        }
         columns
             .push(Column::new("clips", "Positives with a map, which these figures are over", Unit::Count).unranked());
         let mut notes = Vec::new();
@@ -109,6 +118,12 @@ impl Scope<'_> {
                 let shown = result.sources.map_or([Figure::NONE; 4], |sources| {
                     [sources.success_at_30, sources.auc, sources.class_aware, sources.class_agnostic]
                 });
+                cells.extend(shown.map(Cell::from));
+            }
+            if masks {
+                let shown = result
+                    .segmentation
+                    .map_or([Figure::NONE; 3], |found| [found.mean_iou, found.f_measure, found.f_measure_at_once]);
                 cells.extend(shown.map(Cell::from));
             }
             let positives = result.kinds.get(&ClipKind::Positive).copied().unwrap_or(0);

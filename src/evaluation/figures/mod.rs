@@ -1,19 +1,22 @@
 //! From the rows of one model under one protocol to its figures, with their intervals.
 
+mod segmentation;
+mod sources;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::curve::{Curve, FLevels};
 use super::description::ProtocolDescription;
-use super::row::{ClipKind, Curve, ScoreRow};
+use super::row::{ClipKind, ScoreRow};
 use super::summary::{
     Accuracy, BestOf, DetectionFigures, Figure, NegativeFigures, PairSummary, Reference, ReferenceFigures, SizeFigures,
-    SourceSummary, Summary,
+    Summary,
 };
 use crate::metrics::detection::{self, Detection, Subset};
-use crate::metrics::sources::TwoClassScores;
 use crate::metrics::{
     Interval, MarkedArea, RESAMPLINGS, SizeGroup, Spread, area_under_success, bootstrap_means, draws, mean,
-    pair_figures, quantile, separability, success_rate, success_thresholds, universal_threshold,
+    pair_figures, quantile, separability, success_rate, universal_threshold,
 };
 
 /// Of every random draw of a run: the same rows give the same intervals.
@@ -36,6 +39,9 @@ pub struct Score {
     /// Centre box, full frame, fixed probe, ceiling; NaN where there is none.
     references: [f64; 4],
     curve: Option<Curve>,
+    levels: Option<FLevels>,
+    /// NaN where there are no maps of silent classes.
+    silent_share: f64,
     pair: Option<Box<str>>,
     source: Option<Box<str>>,
     degenerate: Option<Box<str>>,
@@ -57,6 +63,8 @@ impl From<ScoreRow> for Score {
             marked: number(row.positive_share),
             references: [row.centre_box, row.full_frame, row.fixed_probe, row.ceiling].map(number),
             curve: row.curve,
+            levels: row.f_levels,
+            silent_share: number(row.silent_share),
             pair: row.pair.map(Into::into),
             source: row.source.map(Into::into),
             degenerate: row.degenerate.map(Into::into),
@@ -125,7 +133,8 @@ pub fn summarize(model: &str, protocol: &ProtocolDescription, mut scores: Vec<(S
         separability,
         references: references(&positives, &success),
         pairs: pairs(&positives, main),
-        sources: sources(all),
+        sources: sources::summary(all),
+        segmentation: segmentation::summary(&positives),
         degenerate,
         best_of,
         curve: mean_curve(&positives),
@@ -339,36 +348,6 @@ fn pairs(positives: &[&Score], success: f64) -> Option<PairSummary> {
         success,
         iiou: Figure { value: figures.iiou, ..rate },
         iauc: Figure { value: figures.iauc, ..placed.auc },
-    })
-}
-
-fn sources(scores: &[Score]) -> Option<SourceSummary> {
-    let mut pictures: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
-    for score in scores.iter().filter(|score| !score.failed && score.source.is_some()) {
-        pictures.entry(score.picture).or_default().push(score.ciou);
-    }
-    if pictures.is_empty() {
-        return None;
-    }
-    let blind: BTreeMap<(u64, u64), f64> = whole(scores)
-        .filter(|score| score.kind == ClipKind::Positive)
-        .map(|score| (score.picture, score.ciou))
-        .collect();
-    let means: Vec<f64> = pictures.values().map(|cious| mean(cious)).collect();
-    let pairs: Vec<TwoClassScores> = pictures
-        .iter()
-        .filter_map(|(picture, cious)| TwoClassScores::of(cious, blind.get(picture).copied().unwrap_or(f64::NAN)))
-        .collect();
-    let [_, _, _, _, _, _, at_30, _, _, _, at_50, ..] = success_thresholds();
-    let placed = Placed::of(&means, &[at_30, at_50]);
-    let rate = |index: usize| placed.accuracy.get(index).map_or(Figure::NONE, |accuracy| accuracy.rate);
-    Some(SourceSummary {
-        images: means.len(),
-        success_at_30: rate(0),
-        success_at_50: rate(1),
-        auc: placed.auc,
-        class_aware: of_mean(&pairs.iter().map(|pair| pair.class_aware).collect::<Vec<_>>()),
-        class_agnostic: of_mean(&pairs.iter().map(|pair| pair.class_agnostic).collect::<Vec<_>>()),
     })
 }
 
