@@ -9,7 +9,7 @@ use super::state::AppState;
 use super::theme;
 use crate::engine::{Job, JobControl};
 use crate::evaluation::report::{self, Chart, Look, RowKind, Table};
-use crate::evaluation::{self, Outcome, Progress, Request, RunOptions, WindowChoice};
+use crate::evaluation::{self, Outcome, Progress, Request, RunOptions};
 use crate::localizers::store::Shelf;
 
 /// What the window shows and what it waits for.
@@ -176,14 +176,8 @@ fn made(
     let text = |error: &dyn std::fmt::Display| error.to_string();
     let folder = tempfile::tempdir().map_err(|error| text(&error))?;
     let request = Request {
-        dataset: asked.dataset.clone(),
-        models: asked.models.clone(),
         protocols: vec![asked.protocol.clone()],
-        window: WindowChoice::Auto,
-        also: Vec::new(),
-        limit: None,
-        shard: None,
-        pictures: true,
+        ..Request::new(asked.dataset.clone(), asked.models.clone())
     };
     // The window and the sound go on beside the run.
     let jobs = std::thread::available_parallelism().map_or(1, usize::from).saturating_sub(1).max(1);

@@ -83,6 +83,11 @@ struct SharedArguments {
     /// of saved maps, those that were saved of these questions
     #[arg(long, value_name = "SOUND", value_delimiter = ',', value_parser = negative_of_word)]
     also: Vec<ClipKind>,
+    /// Which of the classes that a model numbers (dsol, coarse-to-fine, saved `.classes`) are which labels of the boxes:
+    /// a JSON object, {"cello": [10, 15], "tuba": 17}, or DSOL's corr.npy. Where several things sound, each is then
+    /// scored with the maps of its own classes
+    #[arg(long, value_name = "FILE")]
+    classes: Option<PathBuf>,
     /// The first so many clips only
     #[arg(long, value_name = "CLIPS")]
     limit: Option<usize>,
@@ -98,6 +103,19 @@ struct SharedArguments {
     /// The summary on standard output
     #[arg(long)]
     json: bool,
+}
+
+impl SharedArguments {
+    fn request(&self, dataset: PathBuf, models: Vec<String>) -> Request {
+        Request {
+            protocols: self.protocols.clone(),
+            also: self.also.clone(),
+            limit: self.limit,
+            shard: self.shard,
+            classes: self.classes.clone(),
+            ..Request::new(dataset, models)
+        }
+    }
 }
 
 fn negative_of_word(word: &str) -> Result<ClipKind, String> {
@@ -125,14 +143,8 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<u8
         return spread(arguments, action, shares as usize, out);
     }
     let request = Request {
-        dataset: arguments.dataset.clone(),
-        models: arguments.models.clone(),
-        protocols: arguments.shared.protocols.clone(),
         window: arguments.window,
-        also: arguments.shared.also.clone(),
-        limit: arguments.shared.limit,
-        shard: arguments.shared.shard,
-        pictures: true,
+        ..arguments.shared.request(arguments.dataset.clone(), arguments.models.clone())
     };
     run(&request, &arguments.shared, arguments.save_heatmaps, out)
 }
@@ -197,6 +209,9 @@ fn words_again(
     shared.protocols.iter().for_each(|protocol| option("--protocol", protocol.clone()));
     option("--window", window.name().to_owned());
     shared.also.iter().for_each(|kind| option("--also", kind.word().to_owned()));
+    if let Some(classes) = &shared.classes {
+        option("--classes", classes.display().to_string());
+    }
     if let Some(limit) = shared.limit {
         option("--limit", limit.to_string());
     }
@@ -213,16 +228,8 @@ fn words_again(
 /// # Errors
 /// See [`evaluation::evaluate`].
 pub fn score(arguments: &ScoreArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
-    let request = Request {
-        dataset: arguments.dataset.clone(),
-        models: arguments.predictions.iter().map(|path| format!("precomputed={}", path.display())).collect(),
-        protocols: arguments.shared.protocols.clone(),
-        window: WindowChoice::Auto,
-        also: arguments.shared.also.clone(),
-        limit: arguments.shared.limit,
-        shard: arguments.shared.shard,
-        pictures: false,
-    };
+    let maps = arguments.predictions.iter().map(|path| format!("precomputed={}", path.display())).collect();
+    let request = Request { pictures: false, ..arguments.shared.request(arguments.dataset.clone(), maps) };
     run(&request, &arguments.shared, false, out)
 }
 
@@ -342,8 +349,11 @@ fn text_of_result(result: &Summary) -> String {
         text += &format!("  IIoU@{}    {} over {} pictures\n", pairs.success, percent(&pairs.iiou), pairs.groups);
     }
     if let Some(sources) = &result.sources {
-        text +=
-            &format!("  by source: cIoU@0.3 {} over {} pictures\n", percent(&sources.success_at_30), sources.images);
+        text += &format!("  by source: CIoU@0.3 {} over {} pictures", percent(&sources.success_at_30), sources.images);
+        text += &format!(", AUC {}\n", percent(&sources.auc));
+        if !sources.silent_area.value.is_nan() {
+            text += &format!("  NSA       {}\n", percent(&sources.silent_area));
+        }
     }
     if let Some(found) = &result.segmentation {
         text += &format!("  M_J       {} over {} pictures\n", percent(&found.mean_iou), found.pictures);

@@ -140,14 +140,9 @@ pub struct RetrieveArguments {
 /// See [`evaluation::retrieve`].
 pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
     let request = Request {
-        dataset: arguments.dataset.clone(),
-        models: arguments.models.clone(),
-        protocols: Vec::new(),
         window: arguments.window,
-        also: Vec::new(),
         limit: arguments.limit,
-        shard: None,
-        pictures: true,
+        ..Request::new(arguments.dataset.clone(), arguments.models.clone())
     };
     let stop = Arc::new(AtomicBool::new(false));
     let display = Mutex::new(Counter::new());

@@ -1,22 +1,23 @@
 //! One clip: decoded once, each image and sound encoded once a model, scored under every protocol.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use super::asking::{Asking, Heard, Keep, look, reads, words};
+use super::classes::ClassNumbers;
 use super::clip_files::{Sounds, open_pictures, read_mask};
-use super::moments::{ScoredMoment, Truth, scored_moments};
+use super::moments::scored_moments;
 use super::plan::Plan;
 use super::questions::{Asked, Question, questions, truths};
 use super::row::{ClipKind, ScoreRow};
 use super::saved_maps::{AskedMaps, FrameMap};
 use super::scorer::coarse;
 use crate::dataset::formats::pair_key;
-use crate::dataset::{Benchmark, Clip, identity};
+use crate::dataset::{Benchmark, Clip};
 use crate::engine::Sound;
 use crate::heatmap::Heatmap;
-use crate::localizers::{FrameInput, ImageFeatures, Localizer, LocalizerError, Query, QueryEmbedding};
+use crate::localizers::{ImageFeatures, Localizer};
 use crate::media::Picture;
 
 /// Everything that a run learns of one clip.
@@ -29,20 +30,6 @@ pub(super) struct ClipAnswer {
     /// By model: the maps of all moments by what was asked, the clip's own sound first.
     pub maps: Vec<(usize, Vec<AskedMaps>)>,
 }
-
-/// What a worker keeps from clip to clip: what models make of silence and noise, which are always the same.
-#[derive(Default)]
-pub(super) struct Keep {
-    made: HashMap<EmbeddingKey, QueryEmbedding>,
-}
-
-/// Model, what was asked, length of the sound, start and length of the window (bits of seconds).
-type EmbeddingKey = (usize, Asked, u64, u64, u64);
-
-/// Embeddings of made sounds that a worker keeps.
-const MADE_KEPT: usize = 256;
-/// Embeddings of a clip's own sounds that are kept while its frames are gone through.
-const OWN_KEPT: usize = 64;
 
 impl ClipAnswer {
     /// Answers every question about a clip. What cannot be answered is a row with the reason.
@@ -128,8 +115,7 @@ fn answer(
 ) -> Result<ClipAnswer, String> {
     let (mut pictures, table) = open_pictures(plan, clip, stop)?;
     let moments = scored_moments(clip, plan.dataset.benchmark, table.as_deref())?;
-    let mut sounds = Sounds::new(plan, clip, pictures.clip_secs, stop);
-    let mut own = HashMap::new();
+    let mut heard = Heard::new(Sounds::new(plan, clip, pictures.clip_secs, stop), keep);
     let mut result = ClipAnswer::default();
     // By model and by what was asked, in the order of the moments.
     let mut maps: Vec<Vec<AskedMaps>> = plan.models.iter().map(|_| Vec::new()).collect();
@@ -146,35 +132,15 @@ fn answer(
         let truths: Vec<_> = questions.iter().map(|question| truths(plan, &moment.truth, question, &masks)).collect();
         // Rows by question, then by model.
         let mut rows: Vec<Vec<ScoreRow>> = questions.iter().map(|_| Vec::new()).collect();
-        for (number, model) in plan.models.iter().enumerate() {
+        for (number, (model, maps)) in plan.models.iter().zip(&mut maps).enumerate() {
             let localizer = model.localizer.as_ref();
-            let look = |suffix: &str| look(localizer, clip, suffix, &picture, next.as_ref(), frame);
-            let features = look("");
-            // A model that hears answers for all sources with one map.
-            let mut last: Option<(Asked, Heatmap)> = None;
-            for ((question, truths), rows) in questions.iter().zip(&truths).zip(&mut rows) {
-                let reads = reads(localizer);
-                let known = last.take().filter(|(asked, _)| *asked == question.asked && !reads);
-                // What was saved of another question has a name of its own.
-                let saved = (!plan.pictures && question.asked != Asked::Own).then(|| look(question.suffix()));
-                let heatmap = match (saved.as_ref().unwrap_or(&features), known) {
-                    (Err(reason), _) => Err(reason.clone()),
-                    (Ok(_), Some((_, heatmap))) => Ok(heatmap),
-                    (Ok(features), None) => {
-                        let ask = Ask { plan, clip, moment, number, question };
-                        ask.embedding(&mut sounds, &mut own, keep).and_then(|embedding| {
-                            localizer.join(features, &embedding).map_err(|error| error.to_string())
-                        })
-                    }
-                };
-                if let (Ok(heatmap), None, Some(maps)) = (&heatmap, question.source, maps.get_mut(number)) {
-                    let map = FrameMap { frame, heatmap: heatmap.clone() };
-                    let suffix = question.suffix();
-                    match maps.iter_mut().find(|asked| asked.suffix == suffix) {
-                        Some(asked) => asked.maps.push(map),
-                        None => maps.push(AskedMaps { suffix, maps: vec![map] }),
-                    }
-                }
+            let asking = Asking { plan, clip, moment, number };
+            let seen = |suffix: &str| look(localizer, clip, suffix, &picture, next.as_ref(), frame);
+            let answers = AnswersOfModel::of(&asking, localizer, &questions, &seen, &mut heard);
+            answers.keep_maps(&questions, frame, maps);
+            for ((question, heatmap), (truths, rows)) in
+                questions.iter().zip(&answers.heatmaps).zip(truths.iter().zip(&mut rows))
+            {
                 for (scorer, truth) in plan.scorers.iter().zip(truths) {
                     let mut row = ScoreRow {
                         model: model.label.clone(),
@@ -186,21 +152,23 @@ fn answer(
                         source: question.source.map(str::to_owned),
                         ..empty_row(index, clip, question.kind, plan.dataset.benchmark)
                     };
-                    if reads && question.asked == Asked::Own && localizer.info().query_matters {
+                    if reads(localizer) && question.asked == Asked::Own && localizer.info().query_matters {
                         row.asked = format!("text: {}", words(clip, &moment.truth, question).unwrap_or_default());
                     }
                     row.boxes = truth.as_ref().map_or(0, |(map, _)| map.boxes() as u64);
-                    match &heatmap {
+                    match heatmap {
                         Ok(heatmap) => {
                             let truth = truth.as_ref();
                             let references = truth.and_then(|(_, references)| references.as_ref());
                             scorer.fill(&mut row, heatmap, truth.map(|(map, _)| map), references);
+                            if question.asked == Asked::Own && question.source.is_none() {
+                                row.silent_share = scorer.silent_share(answers.silent.iter());
+                            }
                         }
                         Err(reason) => row.error = Some(reason.clone()),
                     }
                     rows.push(row);
                 }
-                last = heatmap.ok().map(|heatmap| (question.asked, heatmap));
             }
         }
         result.rows.extend(rows.into_iter().flatten());
@@ -211,6 +179,111 @@ fn answer(
         result.maps.push((number, maps));
     }
     Ok(result)
+}
+
+/// What one model answers to the questions of a moment.
+struct AnswersOfModel {
+    /// In the order of the questions.
+    heatmaps: Vec<Result<Heatmap, String>>,
+    /// The maps of all its classes, where the run knows which is which.
+    classes: Vec<Heatmap>,
+    /// Those of the classes that do not sound.
+    silent: Vec<Heatmap>,
+    /// It is asked for each source in words.
+    reads: bool,
+}
+
+impl AnswersOfModel {
+    fn of(
+        asking: &Asking,
+        localizer: &dyn Localizer,
+        questions: &[Question],
+        seen: &dyn Fn(&str) -> Result<ImageFeatures, String>,
+        heard: &mut Heard,
+    ) -> Self {
+        let features = seen("");
+        let reads = reads(localizer);
+        let mut join = |features: &ImageFeatures, question: &Question| {
+            let embedding = asking.embedding(question, heard)?;
+            localizer.join(features, &embedding).map_err(|error| error.to_string())
+        };
+        let plan = asking.plan;
+        let mut heatmaps = Vec::new();
+        // A model that hears answers for all sources with one map.
+        let mut last: Option<(Asked, Heatmap)> = None;
+        for question in questions {
+            // What was saved of another question has a name of its own; so may what was saved of a single source.
+            let saved = match (plan.pictures, question.asked, question.source) {
+                (true, ..) | (false, Asked::Own, None) => None,
+                (false, Asked::Own, Some(_)) => seen(&question.suffix()).ok().map(Ok),
+                (false, ..) => Some(seen(&question.suffix())),
+            };
+            let known = last.take().filter(|(asked, _)| *asked == question.asked && !reads && saved.is_none());
+            let heatmap = match (saved.as_ref().unwrap_or(&features), known) {
+                (Err(reason), _) => Err(reason.clone()),
+                (Ok(_), Some((_, heatmap))) => Ok(heatmap),
+                (Ok(features), None) => join(features, question),
+            };
+            // The map of one source is not that of the whole sound.
+            let of_whole = !(reads || saved.is_some() && question.source.is_some());
+            last = heatmap.clone().ok().filter(|_| of_whole).map(|heatmap| (question.asked, heatmap));
+            heatmaps.push(heatmap);
+        }
+        let mut answers = Self { heatmaps, classes: Vec::new(), silent: Vec::new(), reads };
+        if let (Some(numbers), Ok(features)) = (&plan.classes, &features) {
+            answers.take_classes(numbers, asking, localizer, questions, features, heard);
+        }
+        answers
+    }
+
+    /// Puts the maps of single classes in the place of the one map for all sources.
+    fn take_classes(
+        &mut self,
+        numbers: &ClassNumbers,
+        asking: &Asking,
+        localizer: &dyn Localizer,
+        questions: &[Question],
+        features: &ImageFeatures,
+        heard: &mut Heard,
+    ) {
+        let sources: Vec<&str> = questions.iter().filter_map(|question| question.source).collect();
+        let whole = questions.first().filter(|_| !sources.is_empty());
+        let Some(embedding) = whole.and_then(|whole| asking.embedding(whole, heard).ok()) else { return };
+        let found = match localizer.class_maps(features, &embedding) {
+            Ok(None) => return,
+            Ok(Some(found)) => numbers.sorted(found.maps, &sources, asking.plan.dataset.benchmark),
+            Err(error) => Err(error.to_string()),
+        };
+        let (sounding, silent) = match found {
+            Ok(sorted) => (sorted.sounding.into_iter().map(Ok).collect::<Vec<_>>(), Ok((sorted.all, sorted.silent))),
+            Err(reason) => (sources.iter().map(|_| Err(reason.clone())).collect(), Err(reason)),
+        };
+        let of_sources = questions.iter().zip(&mut self.heatmaps).filter(|(question, _)| question.source.is_some());
+        of_sources.zip(sounding).for_each(|((_, heatmap), own)| *heatmap = own);
+        if let Ok((all, silent)) = silent {
+            (self.classes, self.silent) = (all, silent);
+        }
+    }
+
+    /// Keeps what a reader of saved maps needs to score the same.
+    fn keep_maps(&self, questions: &[Question], frame: Option<usize>, maps: &mut Vec<AskedMaps>) {
+        for (question, heatmap) in questions.iter().zip(&self.heatmaps) {
+            // The one map for all sources is kept once, and so are the maps of classes.
+            if question.source.is_some() && !self.reads {
+                continue;
+            }
+            let Ok(heatmap) = heatmap else { continue };
+            let is_whole = question.asked == Asked::Own && question.source.is_none();
+            let classes =
+                if is_whole { self.classes.iter().map(|map| map.values.clone()).collect() } else { Vec::new() };
+            let map = FrameMap { frame, heatmap: heatmap.clone(), classes };
+            let suffix = question.suffix();
+            match maps.iter_mut().find(|asked| asked.suffix == suffix) {
+                Some(asked) => asked.maps.push(map),
+                None => maps.push(AskedMaps { suffix, maps: vec![map] }),
+            }
+        }
+    }
 }
 
 /// Picture and sound of a clip's first scored moment, for questions across clips.
@@ -241,97 +314,4 @@ pub(super) fn first_look(
     let mut sounds = Sounds::new(plan, clip, pictures.clip_secs, stop);
     let sound = sound.then(|| sounds.get(Asked::Own)).transpose()?;
     Ok(FirstLook { clip: clip.id.clone(), picture, next, frame, time_secs: moment.time_secs, sound })
-}
-
-/// A model that is asked in words because it hears nothing.
-fn reads(localizer: &dyn Localizer) -> bool {
-    let info = localizer.info();
-    info.reads_text && !info.hears_sound()
-}
-
-/// The image side. Saved maps are looked for under the clip's id, then under its file's name.
-fn look(
-    localizer: &dyn Localizer,
-    clip: &Clip,
-    suffix: &str,
-    picture: &Picture,
-    next: Option<&Picture>,
-    frame: Option<usize>,
-) -> Result<ImageFeatures, String> {
-    // Where the frame's number is not known, only a map that serves every frame is taken.
-    let index = frame.unwrap_or(usize::MAX);
-    let named = |name: &str| {
-        let name = format!("{name}{suffix}");
-        localizer.encode_image(&FrameInput { picture, next, index, clip: &name })
-    };
-    let name = identity::stem(&clip.name);
-    match named(&clip.id) {
-        Ok(features) => Ok(features),
-        Err(error @ LocalizerError::Predictions { .. }) if name != clip.id => {
-            named(name).map_err(|_| error.to_string())
-        }
-        Err(error) => Err(error.to_string()),
-    }
-}
-
-/// The words that a reading model is asked with.
-fn words(clip: &Clip, truth: &Truth, question: &Question) -> Option<String> {
-    let labels = truth.labels();
-    let of_boxes = || (!labels.is_empty()).then(|| labels.join(", "));
-    question.source.map(str::to_owned).or_else(|| clip.class.clone()).or_else(of_boxes)
-}
-
-/// One question to one model.
-struct Ask<'a> {
-    plan: &'a Plan,
-    clip: &'a Clip,
-    moment: &'a ScoredMoment,
-    /// Place of the model in the plan.
-    number: usize,
-    question: &'a Question<'a>,
-}
-
-impl Ask<'_> {
-    fn embedding(
-        &self,
-        sounds: &mut Sounds,
-        own: &mut HashMap<EmbeddingKey, QueryEmbedding>,
-        keep: &mut Keep,
-    ) -> Result<QueryEmbedding, String> {
-        let Some(model) = self.plan.models.get(self.number) else { return Err("no such model".into()) };
-        let localizer = model.localizer.as_ref();
-        let info = localizer.info();
-        let encoded = |query: &Query| localizer.encode_query(query).map_err(|error| error.to_string());
-        if !info.query_matters {
-            return encoded(&Query::Text(""));
-        }
-        let Some(hearing) = info.hearing else {
-            if !info.reads_text {
-                return Err(format!("{} is asked neither with a sound nor with words", info.id()));
-            }
-            if self.question.asked != Asked::Own {
-                return Err(format!("{} hears nothing, so it cannot be asked with {}", info.id(), self.question.name));
-            }
-            let words = words(self.clip, &self.moment.truth, self.question);
-            let words = words.ok_or("there are no words to ask with: neither the clip nor its boxes have a class")?;
-            return encoded(&Query::Text(&words));
-        };
-        let asked = self.question.asked;
-        let made = matches!(asked, Asked::Silence | Asked::Noise);
-        let secs = if made { sounds.secs() } else { sounds.get(asked)?.track.duration_secs() };
-        let rule = self.plan.window.rule(self.clip.scored);
-        let window = localizer.audio_window(rule, self.moment.time_secs, secs);
-        let key = (self.number, asked, secs.to_bits(), window.start_secs.to_bits(), window.length_secs.to_bits());
-        let cache = if made { &mut keep.made } else { own };
-        if let Some(known) = cache.get(&key) {
-            return Ok(known.clone());
-        }
-        let sound = sounds.get(asked)?.prepared(&hearing);
-        let embedding = encoded(&Query::Sound { sound: &sound, window })?;
-        if cache.len() >= if made { MADE_KEPT } else { OWN_KEPT } {
-            cache.clear();
-        }
-        cache.insert(key, embedding.clone());
-        Ok(embedding)
-    }
 }

@@ -14,6 +14,9 @@ pub struct RunDescription {
     pub models: Vec<ModelDescription>,
     pub protocols: Vec<ProtocolDescription>,
     pub sound: SoundDescription,
+    /// The file that says which of a model's classes are which labels, where one was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub classes: Option<FileDescription>,
     /// At most so many clips, from the dataset's first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<usize>,

@@ -206,6 +206,9 @@ pub(super) fn differing(found: &RunDescription, wanted: &RunDescription) -> Opti
         Some(format!("other protocols: {}", list(texts)))
     } else if found.sound != wanted.sound {
         Some("another choice of sounds".to_owned())
+    } else if found.classes != wanted.classes {
+        let path = found.classes.as_ref().map(|file| file.path.display().to_string());
+        Some(path.map_or("no list of classes".to_owned(), |path| format!("another list of classes: {path}")))
     } else if (found.shard, found.limit) != (wanted.shard, wanted.limit) {
         let shard = found.shard.map_or_else(|| "all clips".to_owned(), |shard| format!("share {shard}"));
         let limit = found.limit.map(|limit| format!(" of the first {limit}")).unwrap_or_default();

@@ -3,6 +3,8 @@
 //! In here: the row of a clip, a model and a protocol; the figures of many rows; the folder of a finished run. Not in
 //! here: what a cIoU is (`metrics`), what a clip is (`dataset`).
 
+mod asking;
+mod classes;
 mod clip_answer;
 mod clip_files;
 mod compare;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::classes::ClassNumbers;
 use super::description::{
     DatasetDescription, FileDescription, ModelDescription, ProtocolDescription, RunDescription, Shard, SoundDescription,
 };
@@ -34,6 +35,26 @@ pub struct Request {
     pub shard: Option<Shard>,
     /// False where the models are saved maps, which need to know a picture's size at most.
     pub pictures: bool,
+    /// Which of the numbered classes that a model tells apart are which labels of the dataset: a file as
+    /// `--classes` takes it.
+    pub classes: Option<PathBuf>,
+}
+
+impl Request {
+    /// All clips of a dataset under the protocols of its own tables, each asked with its own sound.
+    pub fn new(dataset: PathBuf, models: Vec<String>) -> Self {
+        Self {
+            dataset,
+            models,
+            protocols: Vec::new(),
+            window: WindowChoice::Auto,
+            also: Vec::new(),
+            limit: None,
+            shard: None,
+            pictures: true,
+            classes: None,
+        }
+    }
 }
 
 /// Where the audio window lies.
@@ -91,6 +112,7 @@ pub(super) struct Plan {
     pub window: WindowChoice,
     pub also: Vec<ClipKind>,
     pub pictures: bool,
+    pub classes: Option<ClassNumbers>,
     pub description: RunDescription,
 }
 
@@ -123,6 +145,7 @@ impl Plan {
             });
             models.push(PlannedModel { label, localizer });
         }
+        let classes = request.classes.as_deref().map(ClassNumbers::read).transpose()?;
         let count = request.limit.unwrap_or(usize::MAX).min(dataset.clips.len());
         let clips = request.shard.map_or(0..count, |shard| shard.range(count));
         let description = RunDescription {
@@ -143,6 +166,7 @@ impl Plan {
                 window: request.window.name().to_owned(),
                 also: request.also.iter().map(|kind| kind.word().to_owned()).collect(),
             },
+            classes: request.classes.as_deref().map(describe_file).transpose()?,
             limit: request.limit,
             shard: request.shard,
         };
@@ -154,6 +178,7 @@ impl Plan {
             window: request.window,
             also: request.also.clone(),
             pictures: request.pictures,
+            classes,
             description,
         })
     }

@@ -43,12 +43,13 @@ pub struct Question<'a> {
 
 impl Question<'_> {
     /// What follows the clip's name where its map is saved.
-    pub fn suffix(&self) -> &'static str {
-        match self.asked {
-            Asked::Own => "",
-            Asked::Silence => "@silence",
-            Asked::Noise => "@noise",
-            Asked::Other(_) => "@off-screen",
+    pub fn suffix(&self) -> String {
+        match (self.asked, self.source) {
+            (Asked::Own, None) => String::new(),
+            (Asked::Own, Some(source)) => format!("@label:{source}"),
+            (Asked::Silence, _) => "@silence".into(),
+            (Asked::Noise, _) => "@noise".into(),
+            (Asked::Other(_), _) => "@off-screen".into(),
         }
     }
 }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::bounded;
 
-use super::clip_answer::{ClipAnswer, Keep};
+use super::asking::Keep;
+use super::clip_answer::ClipAnswer;
 use super::error::EvaluationError;
 use super::finish::finish;
 use super::folder::FinishedRun;

@@ -2,8 +2,9 @@
 //!
 //! While a run goes on, each answer is appended to one file; at its end they become a `.npz` a model, in the order of
 //! the clips. An array has its clip's name, followed by `@silence`, `@noise` or `@off-screen` where the model was asked
-//! with another sound than the clip's own. What a score depends on beside the map stands beside it: `.frames`, `.rect`,
-//! `.range`, `.confidence`, `.object` and `.mixture` (see [`crate::localizers`]' precomputed maps).
+//! with another sound than the clip's own, and by `@label:NAME` where one of several sources was asked for in words. What
+//! a score depends on beside the map stands beside it: `.frames`, `.rect`, `.range`, `.confidence`, `.object`,
+//! `.mixture` and `.classes` (see [`crate::localizers`]' precomputed maps).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -33,13 +34,16 @@ pub fn predictions_path(folder: &Path, model: &str) -> PathBuf {
 pub struct FrameMap {
     pub frame: Option<usize>,
     pub heatmap: Heatmap,
+    /// The maps of the single classes that the model tells apart, where the run used them.
+    pub classes: Vec<Grid>,
 }
 
 /// The maps of a clip by a model that was asked with one sound.
 #[derive(Clone, Debug)]
 pub struct AskedMaps {
-    /// What follows the clip's name: nothing for its own sound, `@silence` and the like for others.
-    pub suffix: &'static str,
+    /// What follows the clip's name: nothing for its own sound, `@silence` and the like for others, `@label:…` where a
+    /// single source was asked for in words.
+    pub suffix: String,
     pub maps: Vec<FrameMap>,
 }
 
@@ -196,6 +200,7 @@ fn arrays(maps: &[FrameMap]) -> Vec<(&'static str, Array)> {
     let range = first.nominal_range.and_then(|range| Array::new([2], range.to_vec()));
     let confidences: Option<Vec<f32>> = heatmaps().map(|map| map.confidence).collect();
     let priors: Option<Vec<&Grid>> = heatmaps().map(|map| Some(&map.object_prior.as_ref()?.values)).collect();
+    let class_maps = || maps.iter().map(|map| map.classes.as_slice());
     let mixture = first.object_prior.as_ref().map(|prior| match prior.mixture {
         Mixture::MinMax { alpha } => vec![alpha],
         Mixture::FixedRange { alpha, object_full_scale } => vec![alpha, object_full_scale],
@@ -210,6 +215,24 @@ fn arrays(maps: &[FrameMap]) -> Vec<(&'static str, Array)> {
         (".confidence", confidences.and_then(listed)),
         (".object", priors.and_then(stacked)),
         (".mixture", mixture.and_then(listed)),
+        (".classes", classes(class_maps().collect())),
     ];
     parts.into_iter().filter_map(|(name, array)| Some((name, array?))).collect()
+}
+
+/// The maps of classes, by frame and class: (classes, h, w) of one frame, (frames, classes, h, w) of several. `None`
+/// where there are none, or not as many of each frame.
+fn classes(of_frames: Vec<&[Grid]>) -> Option<Array> {
+    let first = of_frames.first()?;
+    let (count, size) = (first.len(), first.first().map(|map| (map.rows(), map.columns()))?);
+    let alike = |maps: &&[Grid]| maps.len() == count && maps.iter().all(|map| (map.rows(), map.columns()) == size);
+    if !of_frames.iter().all(alike) {
+        return None;
+    }
+    let values: Vec<f32> = of_frames.iter().copied().flatten().flat_map(|map| map.values()).copied().collect();
+    let mut shape = vec![count, size.0, size.1];
+    if of_frames.len() > 1 {
+        shape.insert(0, of_frames.len());
+    }
+    Array::new(shape, values)
 }

@@ -6,7 +6,8 @@ use crate::geometry::Size;
 use crate::heatmap::{Grid, Heatmap, Normalization};
 use crate::metrics::references::{centre_box, fixed_probe, full_frame, rule_ceiling};
 use crate::metrics::sources::segmentation::f_levels;
-use crate::metrics::{Binarized, Bitmap, CiouCurve, GroundTruthMap, Protocol, mask_ciou};
+use crate::metrics::sources::silent_share;
+use crate::metrics::{Binarized, Bitmap, CiouCurve, GroundTruthMap, Protocol, mask_ciou, mean};
 
 /// A protocol with what does not change from map to map.
 pub struct Scorer {
@@ -88,6 +89,20 @@ impl Scorer {
         }
     }
 }
+
+impl Scorer {
+    /// The mean share of the frame that the maps of silent classes leave silent, in the model's own unit. `None` where
+    /// there are no such maps, or the protocol brings maps to another range, in which DSOL's level means nothing.
+    pub fn silent_share<'a>(&self, silent: impl Iterator<Item = &'a Heatmap>) -> Option<f64> {
+        let own_unit = self.protocol.normalization == Normalization::None;
+        let share = |map: &Heatmap| silent_share(&self.protocol.score_map(map).grid, SILENT_LEVEL);
+        let shares: Vec<f64> = silent.filter(|_| own_unit).map(share).collect();
+        (!shares.is_empty()).then(|| mean(&shares))
+    }
+}
+
+/// Up to here a cell of a silent class's map counts as silent (DSOL).
+const SILENT_LEVEL: f32 = 0.2;
 
 /// The mean place of the positive cells, as fractions of the frame.
 fn centre_of(binarized: &Binarized) -> Option<(f64, f64)> {

@@ -119,6 +119,9 @@ pub struct SourceSummary {
     pub success_at_30: Figure,
     pub success_at_50: Figure,
     pub auc: Figure,
+    /// NSA: mean over the pictures of the share of the frame that the maps of silent classes leave silent; NaN where the
+    /// model has no map a class, or nobody said which class is which.
+    pub silent_area: Figure,
     /// Over the pictures with exactly two labels: mean of the two sources' cIoU, and cIoU against all boxes.
     pub class_aware: Figure,
     pub class_agnostic: Figure,

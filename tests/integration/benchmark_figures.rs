@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
+use image::RgbImage;
 use serde_json::{Value, json};
-use sonolens::evaluation::{ClipKind, FinishedRun};
+use sonolens::evaluation::{ClipKind, FinishedRun, predictions_path};
 use sonolens::heatmap::Grid;
 use sonolens::metrics::references::fixed_probe;
 use sonolens::metrics::{area_under_success, mean};
@@ -11,7 +12,10 @@ use sonolens::network::arrays::{Array, write_npy, write_npz};
 
 use crate::evaluation::run;
 use crate::metrics::golden::{Golden, assert_close, assert_scores, golden};
+use crate::support::fill_rule::{image, samples};
 use crate::support::reference_dir;
+use crate::support::small_models::{small_clip, write_weights};
+use crate::support::tones::wav;
 
 /// Writes the maps of a golden set as predictions, under the name that `name` gives each sample.
 fn write_predictions(path: &Path, maps: &[Grid], names: &[String], range: Option<[f32; 2]>) {
@@ -31,10 +35,15 @@ fn names(golden: &Golden, set: &str) -> Vec<String> {
 
 /// Scores a golden set's maps under some protocols; the finished run.
 fn scored(folder: &Path, protocols: &[&str]) -> FinishedRun {
+    scored_with(folder, protocols, &[])
+}
+
+fn scored_with(folder: &Path, protocols: &[&str], more: &[&str]) -> FinishedRun {
     let (maps, data, out) = (folder.join("maps.npz"), folder.join("data"), folder.join("out"));
     let mut arguments = vec!["score", "--predictions", maps.to_str().unwrap(), "--dataset", data.to_str().unwrap()];
     arguments.extend(["--out", out.to_str().unwrap()]);
     protocols.iter().for_each(|protocol| arguments.extend(["--protocol", protocol]));
+    arguments.extend(more);
     run(&arguments, 0);
     FinishedRun::open(&out).unwrap()
 }
@@ -220,6 +229,131 @@ fn sources_that_sound_together_are_scored_one_by_one() {
     ]);
     assert!((sources.class_aware.value - aware).abs() < 1e-12);
     assert!((sources.class_agnostic.value - mean(&[of("00000", None), of("00001", None)])).abs() < 1e-12);
+}
+
+/// One map a class, and which class is which: DSOL's figures of its two evaluators.
+#[test]
+fn sources_with_maps_of_their_own_get_dsols_figures() {
+    let golden = golden();
+    let case = &golden.cases["dsol"];
+    let samples = golden.samples("dsol");
+    let (shape, values) = golden.array("dsol_pred").unwrap();
+    let [_, classes, rows, columns] = shape[..] else { panic!("{shape:?}") };
+    let folder = tempfile::tempdir().unwrap();
+    let matrix = case["assign"].as_array().unwrap();
+    let cells: Vec<f64> =
+        matrix.iter().flat_map(|row| row.as_array().unwrap()).map(|cell| cell.as_f64().unwrap()).collect();
+    let corr = folder.path().join("corr.npy");
+    let mut bytes = Vec::new();
+    write_npy(&mut bytes, &Array::new([matrix.len(), classes], cells).unwrap()).unwrap();
+    std::fs::write(&corr, bytes).unwrap();
+    let mut arrays: Vec<(String, Array)> = Vec::new();
+    for (sample, maps) in samples.iter().zip(values.chunks(classes * rows * columns)) {
+        let id = sample["id"].as_str().unwrap();
+        arrays.push((id.to_owned(), Array::new([rows, columns], maps[..rows * columns].to_vec()).unwrap()));
+        arrays.push((format!("{id}.classes"), Array::new([classes, rows, columns], maps.to_vec()).unwrap()));
+    }
+    write_npz(&folder.path().join("maps.npz"), arrays.iter().map(|(name, array)| (name.as_str(), array))).unwrap();
+    let list = format!("--classes={}", corr.display());
+
+    let data = folder.path().join("data");
+    std::fs::create_dir_all(data.join("box")).unwrap();
+    for sample in samples {
+        let boxes: Vec<f64> = sample["box"].as_array().unwrap().iter().flat_map(numbers).collect();
+        let mut bytes = Vec::new();
+        write_npy(&mut bytes, &Array::new([boxes.len() / 5, 5], boxes).unwrap()).unwrap();
+        std::fs::write(data.join("box").join(format!("{}.npy", sample["id"].as_str().unwrap())), bytes).unwrap();
+    }
+    let run = scored_with(folder.path(), &["dsol"], &[&list]);
+    assert_eq!(run.summary.run.dataset.benchmark, "MUSIC-Synthetic");
+    check_sources(&run, "dsol", &golden.expected["dsol"]["eval"]);
+
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir_all(&data).unwrap();
+    let frames: serde_json::Map<String, Value> = samples
+        .iter()
+        .map(|sample| {
+            let one = |one: &Value| {
+                let [x, y, width, height, category] = numbers(one)[..] else { panic!("{one}") };
+                json!({ "normbox": [x, y, width, height], "category_id": category as i64 })
+            };
+            let boxes: Vec<Value> = sample["box"].as_array().unwrap().iter().map(one).collect();
+            let frame = json!({ "bbox": boxes, "wdith": 640, "height": 480 });
+            (format!("{}.jpg", sample["id"].as_str().unwrap()), frame)
+        })
+        .collect();
+    std::fs::write(data.join("duettest.json"), serde_json::to_vec(&frames).unwrap()).unwrap();
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    let run = scored_with(folder.path(), &["dsol:duet"], &[&list]);
+    assert_eq!(run.summary.run.dataset.benchmark, "MUSIC duet");
+    check_sources(&run, "dsol:duet", &golden.expected["dsol"]["eval_duet"]);
+
+    // Without the list nobody knows which class is which, and there is no figure of silent ones.
+    std::fs::remove_dir_all(folder.path().join("out")).unwrap();
+    let run = scored(folder.path(), &["dsol:duet"]);
+    assert!(run.summary.result("precomputed", "dsol:duet").unwrap().sources.unwrap().silent_area.value.is_nan());
+}
+
+fn numbers(list: &Value) -> Vec<f64> {
+    list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
+}
+
+#[track_caller]
+fn check_sources(run: &FinishedRun, protocol: &str, expected: &Value) {
+    let rows = run.rows().unwrap();
+    let by_picture: Vec<f64> = expected["per_image"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+        .map(|(picture, _)| {
+            let sources = rows.iter().filter(|row| row.clip_index == picture as u64 && row.source.is_some());
+            mean(&sources.map(|row| row.ciou.unwrap()).collect::<Vec<_>>())
+        })
+        .collect();
+    assert_scores(protocol, &by_picture, &expected["per_image"]);
+    let sources = run.summary.result("precomputed", protocol).unwrap().sources.unwrap();
+    if let Some(auc) = expected.get("auc") {
+        assert_close("AUC", sources.auc.value, auc);
+        assert_close("CIoU@0.3", sources.success_at_30.value, &expected["ciou_at_30"]);
+        assert_close("CIoU@0.5", sources.success_at_50.value, &expected["ciou_at_50"]);
+        assert_close("NSA", sources.silent_area.value, &expected["nsa"]);
+    }
+}
+
+/// A model that reads is asked for each source; what is saved of that scores as it did.
+#[test]
+fn maps_of_single_sources_are_saved_and_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for name in ["box", "video", "audio"] {
+        std::fs::create_dir_all(data.join(name)).unwrap();
+    }
+    for clip in 0..2 {
+        let picture = image(clip, 64, 64);
+        let png = RgbImage::from_raw(64, 64, picture.rgb).unwrap();
+        png.save(data.join("video").join(format!("{clip}.png"))).unwrap();
+        std::fs::write(data.join("audio").join(format!("{clip}.wav")), wav(16_000, &samples(clip, 16_000, 8_000, 1)))
+            .unwrap();
+        let boxes = vec![0.0, 0.0, 0.5, 0.5, 3.0, 0.5, 0.5, 0.5, 0.5, 9.0];
+        let mut bytes = Vec::new();
+        write_npy(&mut bytes, &Array::new([2, 5], boxes).unwrap()).unwrap();
+        std::fs::write(data.join("box").join(format!("{clip}.npy")), bytes).unwrap();
+    }
+    let model = format!("clip-text={}", write_weights(folder.path(), "clip", small_clip()).display());
+    let first = folder.path().join("first");
+    let (data_text, first_text) = (data.to_str().unwrap(), first.to_str().unwrap());
+    run(&["evaluate", data_text, "--model", &model, "--protocol", "lvs", "--save-heatmaps", "--out", first_text], 0);
+    std::fs::copy(predictions_path(&first, "clip-text"), folder.path().join("maps.npz")).unwrap();
+    let again = scored(folder.path(), &["lvs"]);
+    let scores = |run: &FinishedRun| -> Vec<(Option<String>, Option<f64>, Option<f64>)> {
+        run.rows().unwrap().into_iter().map(|row| (row.source, row.ciou, row.confidence)).collect()
+    };
+    let first = scores(&FinishedRun::open(&first).unwrap());
+    let sources: Vec<Option<&str>> = first.iter().map(|(source, ..)| source.as_deref()).collect();
+    assert_eq!(sources, [None, Some("3"), Some("9"), None, Some("3"), Some("9")]);
+    assert_ne!(first[1].2, first[2].2, "each word has a map of its own");
+    assert_eq!(scores(&again), first);
 }
 
 #[test]

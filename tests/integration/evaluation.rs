@@ -9,18 +9,14 @@ use image::RgbImage;
 use serde_json::{Value, json};
 use sonolens::evaluation::{ClipKind, FinishedRun, ScoreRow, predictions_path};
 use sonolens::geometry::{Rect, Size};
-use sonolens::heatmap::Grid;
 use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, registry};
-use sonolens::metrics::references::{centre_box, fixed_probe, full_frame};
+use sonolens::metrics::references::{centre_box, full_frame};
 use sonolens::metrics::{
     Bitmap, GroundTruthMap, GroundTruthRule, Protocol, TruthBox, area_under_success, mask_ciou, mcnemar, mean,
     success_rate,
 };
-use sonolens::network::arrays::{Array, write_npy, write_npz};
 
-use crate::metrics::golden::{Golden, assert_close, assert_scores, golden};
 use crate::support::fill_rule::{image, samples, small_lvs, wave};
-use crate::support::reference_dir;
 use crate::support::tones::wav;
 
 const SIZE: Size = Size::new(96, 64);

@@ -21,6 +21,7 @@ pub fn summary(scores: &[Score]) -> Option<SourceSummary> {
         .filter(|score| score.kind == ClipKind::Positive)
         .map(|score| (score.picture, score.ciou))
         .collect();
+    let silent: Vec<f64> = whole(scores).map(|score| score.silent_share).filter(|share| !share.is_nan()).collect();
     let means: Vec<f64> = pictures.values().map(|cious| mean(cious)).collect();
     let pairs: Vec<TwoClassScores> = pictures
         .iter()
@@ -34,6 +35,7 @@ pub fn summary(scores: &[Score]) -> Option<SourceSummary> {
         success_at_30: rate(0),
         success_at_50: rate(1),
         auc: placed.auc,
+        silent_area: if silent.is_empty() { Figure::NONE } else { of_mean(&silent) },
         class_aware: of_mean(&pairs.iter().map(|pair| pair.class_aware).collect::<Vec<_>>()),
         class_agnostic: of_mean(&pairs.iter().map(|pair| pair.class_agnostic).collect::<Vec<_>>()),
     })

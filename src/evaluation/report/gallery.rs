@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering as Memory};
 
 use crate::dataset::Clip;
-use crate::evaluation::clip_answer::{ClipAnswer, Keep};
+use crate::evaluation::asking::Keep;
+use crate::evaluation::clip_answer::ClipAnswer;
 use crate::evaluation::moments::{ScoredMoment, scored_moments};
 use crate::evaluation::plan::{Plan, Request};
 use crate::evaluation::saved_maps::FrameMap;
@@ -113,14 +114,10 @@ fn protocol_of(result: &Summary) -> &str {
 fn request(run: &RunSummary, spec: &str, pictures: bool) -> Request {
     let described = &run.run;
     Request {
-        dataset: described.dataset.path.clone(),
-        models: vec![spec.to_owned()],
         protocols: described.protocols.iter().map(|protocol| protocol.protocol.clone()).collect(),
         window: described.sound.window.parse().unwrap_or_default(),
-        also: Vec::new(),
-        limit: None,
-        shard: None,
         pictures,
+        ..Request::new(described.dataset.path.clone(), vec![spec.to_owned()])
     }
 }
 

@@ -108,6 +108,7 @@ pub fn run() -> RunSummary {
                 tried: Vec::new(),
             }],
             sound: SoundDescription { window: "auto".into(), also: Vec::new() },
+            classes: None,
             limit: None,
             shard: None,
         },

@@ -1,6 +1,6 @@
 //! The tables of a run in the papers' layout: models, then what neither looks nor listens, on the same clips.
 
-use crate::evaluation::{Accuracy, ClipKind, Figure, Reference, RunSummary, Summary};
+use crate::evaluation::{Accuracy, ClipKind, Figure, Reference, RunSummary, SourceSummary, Summary};
 use crate::metrics::protocols;
 
 use super::published::published;
@@ -83,7 +83,10 @@ impl Scope<'_> {
         if sources {
             let each = "Mean over the sources that sound together in a picture";
             columns.push(Column::new("CIoU@0.3", each, Unit::Percent));
+            columns.push(Column::new("CIoU@0.5", each, Unit::Percent));
             columns.push(Column::new("AUC sources", each, Unit::Percent));
+            let silent = "NSA: share of the frame that the maps of silent classes leave silent";
+            columns.push(Column::new("NSA", silent, Unit::Percent));
             columns.push(Column::new("class-aware", "Mean of two sources, each against its own boxes", Unit::Percent));
             columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
         }
@@ -115,8 +118,9 @@ impl Scope<'_> {
                 cells.extend([iiou, iauc].map(Cell::from));
             }
             if sources {
-                let shown = result.sources.map_or([Figure::NONE; 4], |sources| {
-                    [sources.success_at_30, sources.auc, sources.class_aware, sources.class_agnostic]
+                let shown = result.sources.map_or([Figure::NONE; 6], |sources| {
+                    let SourceSummary { success_at_30, success_at_50, auc, silent_area, .. } = sources;
+                    [success_at_30, success_at_50, auc, silent_area, sources.class_aware, sources.class_agnostic]
                 });
                 cells.extend(shown.map(Cell::from));
             }

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::registry::System;
 use super::{
-    Array, BenchmarkWindow, FrameInput, ImageFeatures, Localizer, LocalizerError, LocalizerInfo, Parts, Query,
-    QueryEmbedding, Result, ViewRule, WindowPlan,
+    Array, BenchmarkWindow, ClassMaps, FrameInput, ImageFeatures, Localizer, LocalizerError, LocalizerInfo, Parts,
+    Query, QueryEmbedding, Result, ViewRule, WindowPlan,
 };
 use crate::geometry::Rect;
 use crate::heatmap::{Grid, Heatmap, Mixture, ObjectPrior};
@@ -185,6 +185,11 @@ impl Localizer for Precomputed {
             arrays.push(("object", object.ok_or_else(|| unusable("the object map is not as large as its shape"))?));
             arrays.push(("mixture", Array::vector(mixture.to_vec())));
         }
+        if let Some((shape, values)) = maps.classes_at(frame.index) {
+            let classes = Array::new(&shape, values.to_vec());
+            arrays
+                .push(("classes", classes.ok_or_else(|| unusable("the class maps are not as large as their shape"))?));
+        }
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), arrays) })
     }
 
@@ -225,6 +230,19 @@ impl Localizer for Precomputed {
             heatmap.object_prior = Some(ObjectPrior { values: grid("object")?, mixture });
         }
         Ok(heatmap)
+    }
+
+    fn class_maps(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Option<ClassMaps>> {
+        let Ok(classes) = features.parts.get("classes") else { return Ok(None) };
+        let &[count, rows, columns] = classes.shape() else { return Ok(None) };
+        let whole = self.join(features, embedding)?;
+        let of_class = |values: &[f32]| {
+            let values = Grid::new(rows, columns, values.to_vec())?;
+            Some(Heatmap { values, object_prior: None, ..whole.clone() })
+        };
+        let maps: Option<Vec<Heatmap>> = classes.values().chunks(rows * columns).map(of_class).collect();
+        // What was heard of a class is not saved.
+        Ok(maps.map(|maps| ClassMaps { maps, heard: vec![f32::NAN; count] }))
     }
 }
 

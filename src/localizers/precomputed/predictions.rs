@@ -38,13 +38,15 @@ pub struct Aside {
     confidences: Vec<f32>,
     /// The object map of an object-guided system, one a map: rows, columns, values, and the mixture's numbers.
     objects: Option<(usize, usize, Vec<f32>, Vec<f32>)>,
+    /// The maps of the classes that the system tells apart, by frame and class: classes, rows, columns, values.
+    classes: Option<([usize; 3], Vec<f32>)>,
 }
 
 /// The object map of one frame: rows, columns, values, and the one or two numbers of the mixture.
 pub type ObjectMap<'a> = (usize, usize, &'a [f32], &'a [f32]);
 
 /// Endings of the names of arrays that say something about the map of the name before.
-const ASIDE: [&str; 6] = [".frames", ".rect", ".range", ".confidence", ".object", ".mixture"];
+const ASIDE: [&str; 7] = [".frames", ".rect", ".range", ".confidence", ".object", ".mixture", ".classes"];
 
 /// Which frames the maps are of.
 #[derive(Debug, PartialEq)]
@@ -203,6 +205,14 @@ impl ClipMaps {
         Some((*rows, *columns, values.get(map * cells..(map + 1) * cells)?, mixture))
     }
 
+    /// The maps of the classes of one frame, where they were saved: classes, rows, columns, and the values.
+    pub fn classes_at(&self, frame: usize) -> Option<([usize; 3], &[f32])> {
+        let (shape, values) = self.aside.classes.as_ref()?;
+        let map = self.map_of(frame).ok()?;
+        let cells = shape.iter().product::<usize>();
+        Some((*shape, values.get(map * cells..(map + 1) * cells)?))
+    }
+
     /// Which of the maps is a frame's.
     fn map_of(&self, frame: usize) -> std::result::Result<usize, String> {
         Ok(match &self.hold {
@@ -314,7 +324,24 @@ fn aside(npz: &mut Npz, path: &Path, name: &str, place: &str) -> Result<Aside> {
             Some((rows, columns, numbers(place, array)?, mixture))
         }
     };
-    Ok(Aside { range, confidences, objects })
+    let classes = match read_companion(npz, path, &format!("{name}.classes"))? {
+        None => None,
+        Some(array) => {
+            let (_, classes, rows, columns) = match *array.shape() {
+                [classes, rows, columns] => (1, classes, rows, columns),
+                [frames, classes, rows, columns] => (frames, classes, rows, columns),
+                _ => {
+                    return Err(wrong(place, "its class maps are neither (classes, h, w) nor (frames, classes, h, w)"));
+                }
+            };
+            check_sides(place, rows, columns)?;
+            if classes == 0 {
+                return Err(wrong(place, "its class maps are of no class"));
+            }
+            Some(([classes, rows, columns], numbers(place, array)?))
+        }
+    };
+    Ok(Aside { range, confidences, objects, classes })
 }
 
 fn read_npy_bounded(path: &Path) -> Result<Array> {
