@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use serde_json::json;
 
+use super::runs::{retrieved, text_of_retrieval};
 use crate::evaluation::{
-    self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RunOptions,
-    RunSummary, Shard, Summary, WindowChoice, report,
+    self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RetrievalRun,
+    RunOptions, RunSummary, Shard, Similarity, Summary, WindowChoice, report,
 };
 use crate::localizers::store::Shelf;
 
@@ -34,6 +35,18 @@ pub struct EvaluateArguments {
     /// Keep every heatmap as predictions that `score` reads
     #[arg(long)]
     save_heatmaps: bool,
+    /// Rank every image for every sound, too, and the other way round, by the peak of the heatmap or its mean: recall for
+    /// the report, in retrieval.json. Every image is joined with every sound, so the work grows with the square of the
+    /// clips
+    #[arg(
+        long,
+        value_name = "peak|mean",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "peak",
+        conflicts_with_all = ["shard", "slurm"]
+    )]
+    retrieval: Option<Similarity>,
     /// Spread the run over a cluster: write an array-job script and submit it (submit), or only write it (write).
     /// Given again, it submits the shares that are not finished
     #[arg(
@@ -146,7 +159,7 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<u8
         window: arguments.window,
         ..arguments.shared.request(arguments.dataset.clone(), arguments.models.clone())
     };
-    run(&request, &arguments.shared, arguments.save_heatmaps, out)
+    run(&request, &arguments.shared, arguments.save_heatmaps, arguments.retrieval, out)
 }
 
 /// Writes the scripts of a run on a cluster, submits them if asked to, and says what was done.
@@ -230,13 +243,14 @@ fn words_again(
 pub fn score(arguments: &ScoreArguments, out: &mut dyn Write) -> Result<u8, EvaluateError> {
     let maps = arguments.predictions.iter().map(|path| format!("precomputed={}", path.display())).collect();
     let request = Request { pictures: false, ..arguments.shared.request(arguments.dataset.clone(), maps) };
-    run(&request, &arguments.shared, false, out)
+    run(&request, &arguments.shared, false, None, out)
 }
 
 fn run(
     request: &Request,
     arguments: &SharedArguments,
     save_heatmaps: bool,
+    retrieval: Option<Similarity>,
     out: &mut dyn Write,
 ) -> Result<u8, EvaluateError> {
     let options = RunOptions {
@@ -251,15 +265,37 @@ fn run(
     display.end();
     match outcome? {
         Outcome::Finished(run) => {
+            let kept = retrieval.map(|similarity| kept_retrieval(&run, request, similarity, arguments.jobs, &stop));
             // Shares are parts of a page that `merge` writes.
             if arguments.shard.is_none() {
                 write_page(&run, &stop)?;
             }
             write_run(&run, arguments.json, out)?;
+            if let Some(kept) = kept.transpose()?.filter(|_| !arguments.json) {
+                out.write_all(text_of_retrieval(&kept).as_bytes())?;
+            }
             Ok(if run.summary.is_whole() { 0 } else { PARTIAL })
         }
         Outcome::Stopped { .. } => Ok(PARTIAL),
     }
+}
+
+/// The retrieval figures of a run, made unless its folder has them.
+fn kept_retrieval(
+    run: &FinishedRun,
+    request: &Request,
+    similarity: Similarity,
+    jobs: usize,
+    stop: &Arc<AtomicBool>,
+) -> Result<RetrievalRun, EvaluationError> {
+    if let Ok(Some(kept)) = RetrievalRun::of_folder(&run.folder)
+        && kept.is_of(&run.summary.run, similarity)
+    {
+        return Ok(kept);
+    }
+    let made = retrieved(request, similarity, jobs, stop)?;
+    made.keep(&run.folder)?;
+    Ok(made)
 }
 
 /// Writes the page of a run beside its table.

@@ -10,7 +10,9 @@ use std::time::Instant;
 use clap::Args;
 
 use super::evaluate::{EvaluateError, PARTIAL, write_page, write_run};
-use crate::evaluation::{self, Comparison, Figure, FinishedRun, Request, Retrieval, Similarity, WindowChoice};
+use crate::evaluation::{
+    self, Comparison, EvaluationError, Figure, FinishedRun, Request, Retrieval, RetrievalRun, Similarity, WindowChoice,
+};
 use crate::localizers::store::Shelf;
 
 #[derive(Debug, Args)]
@@ -129,6 +131,9 @@ pub struct RetrieveArguments {
     /// Clips that are worked on side by side; as many as there are cores if not given
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     jobs: usize,
+    /// Keep the answer in this folder of a run, whose report then shows it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
     /// A machine-readable answer, with R@1 to R@100
     #[arg(long)]
     json: bool,
@@ -145,32 +150,52 @@ pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8
         ..Request::new(arguments.dataset.clone(), arguments.models.clone())
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let display = Mutex::new(Counter::new());
-    let run = evaluation::retrieve(
-        &request,
-        arguments.similarity,
-        arguments.jobs,
-        &Shelf::discover(),
-        &stop,
-        |done, all| {
-            display.lock().unwrap_or_else(PoisonError::into_inner).show(done, all);
-        },
-    )?;
+    let run = retrieved(&request, arguments.similarity, arguments.jobs, &stop)?;
+    if let Some(folder) = &arguments.out {
+        std::fs::create_dir_all(folder)?;
+        run.keep(folder)?;
+        if folder.join(evaluation::SUMMARY_JSON).is_file() {
+            write_page(&FinishedRun::open(folder)?, &stop)?;
+        }
+    }
     let whole = run.results.iter().all(|result| result.failures.is_empty());
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &run).map_err(std::io::Error::from)?;
         writeln!(out)?;
     } else {
-        for result in &run.results {
-            out.write_all(text_of_retrieval(result).as_bytes())?;
-        }
+        out.write_all(text_of_retrieval(&run).as_bytes())?;
     }
     Ok(if whole { 0 } else { PARTIAL })
 }
 
-fn text_of_retrieval(result: &Retrieval) -> String {
-    let mut text =
-        format!("{}: {} clips, similarity by the map's {:?}\n", result.model, result.clips, result.similarity);
+/// Ranks images and sounds, with progress on standard error.
+///
+/// # Errors
+/// See [`evaluation::retrieve`].
+pub fn retrieved(
+    request: &Request,
+    similarity: Similarity,
+    jobs: usize,
+    stop: &Arc<AtomicBool>,
+) -> Result<RetrievalRun, EvaluationError> {
+    let display = Mutex::new(Counter::new());
+    evaluation::retrieve(request, similarity, jobs, &Shelf::discover(), stop, |done, all| {
+        display.lock().unwrap_or_else(PoisonError::into_inner).show(done, all);
+    })
+}
+
+/// What came out, in words.
+pub fn text_of_retrieval(run: &RetrievalRun) -> String {
+    let mut text: String = run.results.iter().map(text_of_model).collect();
+    if !run.deaf.is_empty() {
+        text += &format!("left out of retrieval, since they hear nothing: {}\n", run.deaf.join(", "));
+    }
+    text
+}
+
+fn text_of_model(result: &Retrieval) -> String {
+    let by = result.similarity.name();
+    let mut text = format!("{}: retrieval among {} clips by the {by} of the map\n", result.model, result.clips);
     for (name, recalls) in [("sound → image", &result.audio_to_image), ("image → sound", &result.image_to_audio)] {
         let three = |values: &[f64; 3]| values.map(|value| format!("{:6.2}", value * 100.0)).join(" ");
         text += &format!(

@@ -39,7 +39,7 @@ pub use error::EvaluationError;
 pub use folder::{FinishedRun, SCORES_CSV, SCORES_PARQUET, SUMMARY_JSON};
 pub use merge::merge;
 pub use plan::{Request, WindowChoice, usual_protocols};
-pub use retrieval::{Recalls, Retrieval, RetrievalRun, Similarity, retrieve};
+pub use retrieval::{RETRIEVAL_JSON, Recalls, Retrieval, RetrievalRun, Similarity, retrieve};
 pub use row::{ClipKind, ScoreRow};
 pub use run::{Outcome, Progress, RunOptions, evaluate};
 pub use saved_maps::predictions_path;

@@ -1,25 +1,27 @@
 //! Whether a model finds the image of a sound, and the sound of an image, among all clips of a dataset: every image is
 //! joined with every sound, each encoded once.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::clip_answer::{FirstLook, first_look};
 use super::description::RunDescription;
 use super::error::EvaluationError;
+use super::journal::differing;
 use super::plan::{Plan, PlannedModel, Request};
 use super::summary::RowFailure;
 use crate::heatmap::Heatmap;
 use crate::localizers::store::Shelf;
 use crate::localizers::{FrameInput, Localizer, Query, QueryEmbedding};
-use crate::metrics::mean;
 use crate::metrics::retrieval::{Direction, Similarities, Ties, median_rank, recall_at};
+use crate::metrics::{RESAMPLINGS, bootstrap_means, mean};
 use crate::network::with_threads;
 
 /// Which number of a heatmap says how well sound and image agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Similarity {
     /// Its largest value.
@@ -29,6 +31,14 @@ pub enum Similarity {
 }
 
 impl Similarity {
+    /// Its word on the command line and in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Peak => "peak",
+            Self::Mean => "mean",
+        }
+    }
+
     fn of(self, heatmap: &Heatmap) -> f32 {
         let values = heatmap.values.values();
         match self {
@@ -38,23 +48,27 @@ impl Similarity {
     }
 }
 
+/// Of the bootstrap: the same ranks give the same intervals.
+const SEED: u64 = 0x5e7_41e7;
 /// Largest rank of which the recall is given.
 const CURVE_POINTS: usize = 100;
 
 /// R@k in one direction. Ties with the true pair count as a stable sort leaves them, for it, and against it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Recalls {
     /// R@1, R@5, R@10.
     pub stable: [f64; 3],
     pub optimistic: [f64; 3],
     pub pessimistic: [f64; 3],
+    /// 95 % bootstrap intervals of `pessimistic` over the questions.
+    pub intervals: [[f64; 2]; 3],
     pub median_rank: f64,
     /// R@1, R@2 … R@100, ties against the pair.
     pub curve: Vec<f64>,
 }
 
 /// One model's figures.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retrieval {
     pub model: String,
     pub similarity: Similarity,
@@ -66,17 +80,60 @@ pub struct Retrieval {
 }
 
 /// What `retrieve` answers.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RetrievalRun {
     pub run: RunDescription,
+    pub similarity: Similarity,
     pub results: Vec<Retrieval>,
+    /// Models that hear nothing, so that there is nothing to find an image by.
+    pub deaf: Vec<String>,
 }
 
-/// Ranks every clip's image among all for its sound, and the other way round, for each model of `request`; negatives do
-/// not take part. `progress` is told how many of how many encodings are done.
+/// The name of a [`RetrievalRun`] in a run's folder.
+pub const RETRIEVAL_JSON: &str = "retrieval.json";
+
+impl RetrievalRun {
+    /// Most bytes that such a file may have.
+    const LARGEST_BYTES: u64 = 1 << 28;
+
+    /// Reads the answer in a run's folder; `None` where there is none.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no such answer.
+    pub fn of_folder(folder: &Path) -> Result<Option<Self>, EvaluationError> {
+        let path = folder.join(RETRIEVAL_JSON);
+        let bytes = match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            facts => facts.map_err(|error| EvaluationError::io(&path, error))?.len(),
+        };
+        if bytes > Self::LARGEST_BYTES {
+            return Err(EvaluationError::damaged(&path, format_args!("{bytes} bytes are no answer of retrieve")));
+        }
+        let text = std::fs::read_to_string(&path).map_err(|error| EvaluationError::io(&path, error))?;
+        serde_json::from_str(&text).map(Some).map_err(|error| EvaluationError::damaged(&path, error))
+    }
+
+    /// Keeps the answer in a run's folder.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    pub fn keep(&self, folder: &Path) -> Result<(), EvaluationError> {
+        let path = folder.join(RETRIEVAL_JSON);
+        let text = serde_json::to_string_pretty(self).map_err(|error| EvaluationError::damaged(&path, error))?;
+        super::report::write_whole(&path, &(text + "\n"))
+    }
+
+    /// Whether this is the answer that the run `run` would get.
+    pub fn is_of(&self, run: &RunDescription, similarity: Similarity) -> bool {
+        self.similarity == similarity && differing(&self.run, run).is_none()
+    }
+}
+
+/// Ranks every clip's image among all for its sound, and the other way round, for each model of `request` that hears;
+/// negatives do not take part. `progress` is told how many of how many encodings are done.
 ///
 /// # Errors
-/// The dataset or a model cannot be opened, a model hears nothing, or too few clips can be encoded.
+/// The dataset or a model cannot be opened, no model hears, or too few clips can be encoded.
 pub fn retrieve(
     request: &Request,
     similarity: Similarity,
@@ -92,18 +149,25 @@ pub fn retrieve(
         .clone()
         .filter(|&index| plan.dataset.clips.get(index).is_some_and(|clip| clip.negative.is_none()))
         .collect();
-    let steps = clips.len() * 2 * plan.models.len();
+    let hears = |model: &&PlannedModel| {
+        let info = model.localizer.info();
+        info.hears_sound() && info.query_matters
+    };
+    let (hearing, deaf): (Vec<&PlannedModel>, Vec<&PlannedModel>) = plan.models.iter().partition(hears);
+    let deaf: Vec<String> = deaf.iter().map(|model| model.label.clone()).collect();
+    if hearing.is_empty() {
+        let problem = format!("there is nothing to find an image by: no model hears ({})", deaf.join(", "));
+        return Err(EvaluationError::Wrong(problem));
+    }
+    let steps = clips.len() * 2 * hearing.len();
     let done = AtomicUsize::new(0);
     let mut results = Vec::new();
-    for model in &plan.models {
-        if !model.localizer.info().hears_sound() || !model.localizer.info().query_matters {
-            return Err(EvaluationError::Wrong(format!("{} hears nothing, so it retrieves nothing", model.label)));
-        }
+    for model in hearing {
         let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, steps);
         let work = Work { plan: &plan, model, similarity, jobs, stop, step: &step };
         results.push(work.retrieval(&clips)?);
     }
-    Ok(RetrievalRun { run: plan.description, results })
+    Ok(RetrievalRun { run: plan.description, similarity, results, deaf })
 }
 
 struct Work<'a> {
@@ -236,10 +300,14 @@ fn recalls(matrix: &Similarities, direction: Direction) -> Recalls {
         [1, 5, 10].map(|k| recall_at(&ranks, k))
     };
     let pessimistic = matrix.ranks(direction, Ties::Pessimistic);
+    let found: Vec<f64> =
+        pessimistic.iter().flat_map(|&rank| [1, 5, 10].map(|k| f64::from(u8::from(rank <= k)))).collect();
+    let mut intervals = bootstrap_means(&found, 3, RESAMPLINGS, SEED).into_iter().map(|one| [one.low, one.high]);
     Recalls {
         stable: of(Ties::Stable),
         optimistic: of(Ties::Optimistic),
         pessimistic: of(Ties::Pessimistic),
+        intervals: std::array::from_fn(|_| intervals.next().unwrap_or([f64::NAN; 2])),
         median_rank: median_rank(&matrix.ranks(direction, Ties::Stable)),
         curve: (1..=CURVE_POINTS).map(|k| recall_at(&pessimistic, k)).collect(),
     }

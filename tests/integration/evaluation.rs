@@ -367,5 +367,15 @@ fn retrieval_joins_every_image_with_every_sound() {
         assert_eq!(recalls["pessimistic"][1].as_f64(), Some(1.0));
     }
     let said = run(&["retrieve", &place.dataset, "--model", "centre-box"], 1);
-    assert!(said.contains("hears nothing"), "{said}");
+    assert!(said.contains("no model hears (centre-box)"), "{said}");
+
+    // As a part of a run, whose page then shows it; what is there already is not made again.
+    let out = place.out("run");
+    let said = place.evaluate(&out, &["--retrieval"], 0);
+    assert!(said.contains("lvs: retrieval among 5 clips") && said.contains("hear nothing: centre-box"), "{said}");
+    let kept: Value = serde_json::from_slice(&std::fs::read(out.join("retrieval.json")).unwrap()).unwrap();
+    assert_eq!(kept["results"], answer["results"]);
+    assert!(std::fs::read_to_string(out.join("report.html")).unwrap().contains("Images for sounds"));
+    assert!(!place.evaluate(&out, &["--retrieval"], 0).contains("encodings"));
+    assert!(place.evaluate(&out, &["--retrieval=mean"], 0).contains("by the mean of the map"));
 }

@@ -26,7 +26,7 @@ pub use page::html;
 pub use plain::{latex, markdown};
 pub use points::{Point, Points, gather, gather_rows, paired};
 pub use published::{Published, published};
-pub use retrieved::{RETRIEVAL_JSON, Retrieved};
+pub use retrieved::Retrieved;
 pub use table::{Cell, Column, Row, RowKind, Table, Unit};
 pub use tables::{protocol_title, tables};
 pub use writing::{CLIPS_SHOWN, REPORT_HTML, write_page, write_whole};

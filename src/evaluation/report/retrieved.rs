@@ -1,55 +1,16 @@
 //! What `retrieve` answered, where it lies in a run's folder, for the page.
 
-use std::path::Path;
-
-use serde::Deserialize;
-
 use super::chart::{Axis, Chart, Look, Series};
 use super::table::{Cell, Column, Row, RowKind, Table, Unit};
-use crate::evaluation::{EvaluationError, RunSummary};
-
-/// The answer of `sonolens retrieve --json`, kept in the folder of a run.
-pub const RETRIEVAL_JSON: &str = "retrieval.json";
+use crate::evaluation::{Recalls, Retrieval, RetrievalRun, RunSummary};
 
 /// Retrieval figures by model.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-pub struct Retrieved {
-    results: Vec<OfModel>,
-}
+#[derive(Clone, Debug, PartialEq)]
+pub struct Retrieved(pub RetrievalRun);
 
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-struct OfModel {
-    model: String,
-    similarity: String,
-    clips: usize,
-    audio_to_image: OneWay,
-    image_to_audio: OneWay,
-}
-
-/// R@1, R@5 and R@10 by what ties count, and R@1, R@2 … with ties against the pair.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-struct OneWay {
-    optimistic: [f64; 3],
-    pessimistic: [f64; 3],
-    curve: Vec<f64>,
-}
-
-type Way = fn(&OfModel) -> &OneWay;
+type Way = fn(&Retrieval) -> &Recalls;
 
 impl Retrieved {
-    /// Reads the answer in a run's folder; `None` where there is none.
-    ///
-    /// # Errors
-    /// The file cannot be read or is no such answer.
-    pub fn of_run(folder: &Path) -> Result<Option<Self>, EvaluationError> {
-        let path = folder.join(RETRIEVAL_JSON);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let text = std::fs::read_to_string(&path).map_err(|error| EvaluationError::io(&path, error))?;
-        serde_json::from_str(&text).map(Some).map_err(|error| EvaluationError::damaged(&path, error))
-    }
-
     fn place(run: &RunSummary, label: &str) -> usize {
         run.run.models.iter().position(|model| model.label == label).unwrap_or_default()
     }
@@ -66,9 +27,11 @@ impl Retrieved {
         columns.push(Column::new("clips", "Clips that took part; chance is k of them", Unit::Count).unranked());
         let mut notes = Vec::new();
         let mut rows = Vec::new();
-        for model in &self.results {
+        for model in &self.0.results {
             let ways = [&model.audio_to_image, &model.image_to_audio];
-            let mut cells: Vec<Cell> = ways.iter().flat_map(|way| way.pessimistic).map(Cell::plain).collect();
+            let cells = ways.iter().flat_map(|way| way.pessimistic.into_iter().zip(way.intervals));
+            let mut cells: Vec<Cell> =
+                cells.map(|(value, interval)| Cell { interval: Some(interval), ..Cell::plain(value) }).collect();
             if ways.iter().any(|way| way.optimistic != way.pessimistic) {
                 let kindly: Vec<String> =
                     ways.iter().flat_map(|way| way.optimistic).map(super::words::percent).collect();
@@ -77,8 +40,10 @@ impl Retrieved {
             cells.push(Cell::plain(model.clips as f64));
             rows.push(Row { name: model.model.clone(), kind: RowKind::Model(Self::place(run, &model.model)), cells });
         }
-        let similarity = self.results.first().map_or("", |model| model.similarity.as_str());
-        let title = format!("Retrieval by the {similarity} of the heatmap");
+        if !self.0.deaf.is_empty() {
+            notes.push(format!("Left out, since they hear nothing: {}", self.0.deaf.join(", ")));
+        }
+        let title = format!("Retrieval by the {} of the heatmap", self.0.similarity.name());
         Table { id: "retrieval".into(), title: title.clone(), caption: title, columns, rows, notes }
     }
 
@@ -89,7 +54,7 @@ impl Retrieved {
             ("Sounds for images", |model| &model.image_to_audio),
         ];
         let chart = |(title, way): (&str, Way)| {
-            let series = self.results.iter().map(|model| {
+            let series = self.0.results.iter().map(|model| {
                 let points = way(model).curve.iter().enumerate();
                 Series {
                     name: model.model.clone(),

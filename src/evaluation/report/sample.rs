@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use crate::evaluation::{
     Accuracy, ClipKind, Curve, DatasetDescription, DetectionFigures, Figure, MeanMap, ModelDescription,
-    NegativeFigures, ProtocolDescription, Reference, ReferenceFigures, RowFailure, RunDescription, RunSummary,
-    ScoreRow, SizeFigures, SoundDescription, Summary,
+    NegativeFigures, ProtocolDescription, Recalls, Reference, ReferenceFigures, Retrieval, RetrievalRun, RowFailure,
+    RunDescription, RunSummary, ScoreRow, Similarity, SizeFigures, SoundDescription, Summary,
 };
 
 /// A name with everything that could break out of a page or a table.
@@ -165,12 +165,26 @@ pub fn rows() -> Vec<ScoreRow> {
 
 /// An answer of `retrieve`.
 pub fn retrieved() -> super::Retrieved {
-    let way = serde_json::json!({
-        "stable": [0.1, 0.3, 0.5], "optimistic": [0.2, 0.4, 0.6], "pessimistic": [0.1, 0.3, 0.5], "median_rank": 9.0,
-        "curve": [0.1, 0.2, 0.25, 0.28, 0.3],
-    });
-    let result = serde_json::json!({
-        "model": HOSTILE, "similarity": "peak", "clips": 50, "audio_to_image": way, "image_to_audio": way, "failures": [],
-    });
-    serde_json::from_value(serde_json::json!({ "results": [result] })).unwrap()
+    let way = Recalls {
+        stable: [0.1, 0.3, 0.5],
+        optimistic: [0.2, 0.4, 0.6],
+        pessimistic: [0.1, 0.3, 0.5],
+        intervals: [[0.05, 0.15], [0.2, 0.4], [0.4, 0.6]],
+        median_rank: 9.0,
+        curve: vec![0.1, 0.2, 0.25, 0.28, 0.3],
+    };
+    let result = Retrieval {
+        model: HOSTILE.into(),
+        similarity: Similarity::Peak,
+        clips: 50,
+        audio_to_image: way.clone(),
+        image_to_audio: way,
+        failures: Vec::new(),
+    };
+    super::Retrieved(RetrievalRun {
+        run: run().run,
+        similarity: Similarity::Peak,
+        results: vec![result],
+        deaf: vec!["centre-box".into()],
+    })
 }

@@ -8,7 +8,7 @@ use super::gallery::clip_pictures;
 use super::page::html;
 use super::points::gather;
 use super::retrieved::Retrieved;
-use crate::evaluation::{EvaluationError, FinishedRun};
+use crate::evaluation::{EvaluationError, FinishedRun, RetrievalRun};
 use crate::localizers::store::Shelf;
 
 /// The page of a run, in its folder.
@@ -37,7 +37,7 @@ pub fn write_page(
             Err(error) => (Vec::new(), vec![format!("Pictures of clips are left out: {error}.")]),
         },
     };
-    let retrieved = Retrieved::of_run(&run.folder)?;
+    let retrieved = RetrievalRun::of_folder(&run.folder)?.map(Retrieved);
     write_whole(path, &html(&run.summary, &points, &pictures, retrieved.as_ref(), &remarks))?;
     Ok(path.to_owned())
 }
