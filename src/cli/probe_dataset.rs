@@ -14,7 +14,8 @@ use crate::dataset::{self, Dataset, FileKind, InspectionRules, MediaProblem};
 
 /// True where `path` is a folder or a file that speaks of clips, not a clip itself.
 pub fn is_dataset(path: &Path) -> bool {
-    path.is_dir() || matches!(FileKind::of_file(path), Ok(FileKind::Json | FileKind::Xml | FileKind::Text))
+    path.is_dir()
+        || matches!(FileKind::of_file(path), Ok(FileKind::Json | FileKind::Xml | FileKind::Text | FileKind::Sqlite))
 }
 
 /// Writes to `out` what the dataset at `path` is; with `media`, after opening and decoding every clip of it.

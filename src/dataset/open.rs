@@ -10,6 +10,7 @@ use super::formats::{self, AnnotationSet, Format, Item};
 use super::identity;
 use super::join::{Parts, scored_frame};
 use super::media_index::MediaIndex;
+use super::project::Project;
 use super::report::Report;
 
 /// Bytes that are looked at to tell what a file is.
@@ -130,7 +131,7 @@ impl FileKind {
     }
 }
 
-/// Opens whatever `path` is: a video, an image, a sound, a folder, an annotation file or a list.
+/// Opens whatever `path` is: a video, an image, a sound, a folder, an annotation file, a list or a project.
 ///
 /// A list or an annotation file brings the media and annotations that lie in its folder.
 ///
@@ -150,9 +151,7 @@ pub fn open(path: &Path) -> Result<Dataset, DatasetError> {
         }
         FileKind::Json | FileKind::Xml | FileKind::Text | FileKind::Numpy => open_annotations(path),
         FileKind::Empty => Err(DatasetError::malformed(path, None, "the file is empty")),
-        FileKind::Sqlite => {
-            Err(DatasetError::unrecognized(path, "a database; if it is a Sonolens project, open it as a project"))
-        }
+        FileKind::Sqlite => Project::open(path)?.dataset(),
         FileKind::Unknown => open_annotations_of_unknown(path),
     }
 }

@@ -98,6 +98,9 @@ pub struct Report {
     /// Boxes that cover nothing.
     pub degenerate_boxes: usize,
     pub boxes: usize,
+    /// Clips whose truth was changed after it was read: it is no longer that of the files.
+    #[serde(default)]
+    pub corrected: usize,
     pub notes: Vec<Note>,
 }
 

@@ -40,10 +40,17 @@ pub struct DatasetDescription {
     pub clips: usize,
     /// Clips without all their media.
     pub missing: usize,
+    /// Clips whose truth was corrected in a project: no printed figure is of the same boxes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub corrected: usize,
     /// SHA-256 of the clips' ids, kinds and annotations: another list or another box makes another dataset.
     pub sha256: String,
     /// How boxes become ground truth where the protocol leaves it to the benchmark.
     pub ground_truth: String,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// One model of a run.

@@ -21,7 +21,7 @@ use crate::metrics::{Binarization, GroundTruthRule, Protocol};
 /// What is asked of a run.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Whatever [`dataset::open`] understands.
+    /// Whatever [`dataset::open`] understands; of a project, what is true in it now.
     pub dataset: PathBuf,
     /// Models as they are named on a command line.
     pub models: Vec<String>,
@@ -157,6 +157,7 @@ impl Plan {
                 list: dataset.report.list.clone(),
                 clips: dataset.clips.len(),
                 missing: dataset.report.missing.len(),
+                corrected: dataset.report.corrected,
                 sha256: fingerprint(&dataset),
                 ground_truth: rule.to_string(),
             },

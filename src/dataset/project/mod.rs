@@ -7,6 +7,7 @@
 mod edits;
 mod rows;
 mod schema;
+mod whole;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

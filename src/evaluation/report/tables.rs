@@ -162,7 +162,9 @@ impl Scope<'_> {
     /// Puts printed figures beside the measured ones, with a note on where they stand.
     fn publish(&self, system: &str, successes: &[f64], cells: &mut [Cell], notes: &mut Vec<String>) {
         let dataset = &self.run.run.dataset;
-        let Some(known) = published(system, &dataset.benchmark, dataset.clips, self.protocol) else { return };
+        // Of corrected boxes nobody has printed anything.
+        let known = published(system, &dataset.benchmark, dataset.clips, self.protocol);
+        let Some(known) = known.filter(|_| dataset.corrected == 0) else { return };
         let number = notes.iter().position(|note| note == known.source).unwrap_or_else(|| {
             notes.push(known.source.to_owned());
             notes.len() - 1
