@@ -3,12 +3,11 @@
 use candle_core::{D, Tensor};
 
 use super::cosine::{normalized, normalized_map, product_map, values_of};
-use super::optical_flow;
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan,
+    QueryEmbedding, Resizing, Result, ViewRule, WindowPlan, gray_jpeg, optical_flow,
 };
 use crate::heatmap::Heatmap;
 use crate::media::Picture;
@@ -41,9 +40,8 @@ impl HearTheFlow {
             needs_next_frame: true,
             query_matters: true,
             remark: Some(
-                "Motion is Farnebäck's optical flow to the next frame (held to OpenCV's values), kept as whole pixels \
-                 to the right and down as the authors keep it; their pictures of it went through JPEG, these do not: \
-                 on moving rectangles OpenCV's JPEG changed one pixel in a hundred, by one",
+                "Motion is Farnebäck's optical flow to the next frame (held to OpenCV's values), kept as the authors \
+                 keep it: whole pixels to the right and down, none to the left or up, each in a JPEG of its own",
             ),
         };
         let side = |prefix: &str| ResNet18::new(&weights.under(prefix), &ResNet18Config::default());
@@ -89,17 +87,22 @@ impl HearTheFlow {
 }
 
 /// The motion from `picture` to `next` as the authors' files hold it: whole pixels to the right in red and down in
-/// green, halves to even; motion to the left or up is 0, as their cast to bytes has it. Without a next frame, and
-/// across a change of size, nothing moves.
+/// green, halves to even; motion to the left or up is 0, as their cast to bytes has it; and either went through JPEG.
+/// Without a next frame, and across a change of size, nothing moves.
 fn motion_picture(picture: &Picture, next: Option<&Picture>) -> Picture {
     let comparable = next.filter(|next| next.size == picture.size && next.rgb.len() == picture.rgb.len());
     let Some(next) = comparable else {
         return Picture::filled(picture.size, [0; 3]);
     };
     let flow = optical_flow::between(picture, next);
-    let byte = |pixels: f32| pixels.round_ties_even().clamp(0.0, 255.0) as u8;
-    let pairs = flow.right.values.iter().zip(&flow.down.values);
-    Picture { size: picture.size, rgb: pairs.flat_map(|(&right, &down)| [byte(right), byte(down), 0]).collect() }
+    let [right, down] = [flow.right, flow.down].map(|plane| {
+        let bytes = plane.values.iter().map(|pixels| pixels.round_ties_even().clamp(0.0, 255.0) as u8);
+        gray_jpeg::kept(&bytes.collect::<Vec<u8>>(), plane.width, plane.height)
+    });
+    Picture {
+        size: picture.size,
+        rgb: right.into_iter().zip(down).flat_map(|(right, down)| [right, down, 0]).collect(),
+    }
 }
 
 /// The samples of a window, repeated up to three seconds where it is shorter.

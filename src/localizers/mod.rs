@@ -15,6 +15,7 @@ mod dmc;
 mod dsol;
 mod error;
 mod ez_vsl;
+pub mod gray_jpeg;
 pub mod hear_the_flow;
 mod localizer;
 mod lvs;

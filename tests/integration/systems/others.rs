@@ -6,12 +6,13 @@ use candle_core::{DType, Device, Tensor};
 use sonolens::heatmap::{Kernel, resample};
 use sonolens::localizers::avol::Correspondence;
 use sonolens::localizers::store::{self, Shelf};
-use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, optical_flow, registry};
+use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, gray_jpeg, optical_flow, registry};
 use sonolens::media::Picture;
 use sonolens::network::arrays::{Array, write_npy};
 use sonolens::signal::AudioWindow;
 
 use super::{answer, benchmark_answer, case, every, stretched_map, weights_of};
+use crate::support::checksum::crc32;
 use crate::support::fill_rule::{image, stream, wave};
 use crate::support::golden::Golden;
 
@@ -76,6 +77,23 @@ fn optical_flow_is_opencvs() {
     let places = (0..72).step_by(4).flat_map(|row| (0..96).step_by(4).map(move |column| 96 * row + column));
     let pairs: Vec<f32> = places.flat_map(|index| [flow.right.values[index], flow.down.values[index]]).collect();
     golden.check("farneback_96x72_every4", &pairs, 1e-4);
+}
+
+/// Checksums of what OpenCV 5.0 wrote (`imencode` of one channel, as it comes) and Pillow 13.0 read.
+#[test]
+fn motion_is_kept_in_jpegs_as_opencv_writes_and_pillow_reads_them() {
+    for (seed, width, height, shift, before, after) in [
+        (171, 320, 240, 4, 0xb3f1_5887, 0xe74a_6a54),
+        (173, 83, 61, 0, 0xc396_754a, 0x06b2_de98),
+        (172, 83, 61, 5, 0x8fff_a59f, 0xc99d_0106),
+        (174, 5, 3, 0, 0xb54f_16da, 0x5d47_e1c9),
+        (176, 16, 8, 2, 0xae38_5306, 0x78e1_1e76),
+    ] {
+        let levels: Vec<u8> = image(seed, width, height).rgb.iter().step_by(3).map(|level| level >> shift).collect();
+        assert_eq!(crc32(&levels), before, "the picture of {width}×{height} itself");
+        let kept = gray_jpeg::kept(&levels, width as usize, height as usize);
+        assert_eq!(crc32(&kept), after, "{width}×{height}");
+    }
 }
 
 #[test]
