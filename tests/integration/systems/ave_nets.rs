@@ -36,6 +36,9 @@ fn lvs_from_inputs_to_final_map() {
         let map = final_map(&heatmap, "lvs");
         golden.check(&key("heat224.grid4"), &every(4, &map), 1e-3);
         golden.check_summary(&key("heat224"), &[224, 224], &map, 1e-3);
+        let mut sorted = map;
+        sorted.sort_by(f32::total_cmp);
+        golden.check(&key("median_thr"), &sorted[25_088..=25_088], 1e-3);
     }
 }
 

@@ -3,6 +3,7 @@
 mod ave_nets;
 mod clip;
 mod ez_vsl;
+mod heads;
 mod layers;
 mod others;
 mod rcgrad;

@@ -6,7 +6,9 @@ use candle_core::{DType, Device, Tensor};
 use sonolens::heatmap::{Kernel, resample};
 use sonolens::localizers::avol::Correspondence;
 use sonolens::localizers::store::{self, Shelf};
-use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, gray_jpeg, optical_flow, registry};
+use sonolens::localizers::{
+    FrameInput, Localizer, Normalization, Query, WindowRule, gray_jpeg, optical_flow, registry,
+};
 use sonolens::media::Picture;
 use sonolens::network::arrays::{Array, write_npy};
 use sonolens::signal::AudioWindow;
@@ -107,6 +109,11 @@ fn hear_the_flow_attends_to_what_moves() {
     let pixels = right.rgb.chunks_exact(3).zip(down.rgb.chunks_exact(3));
     let motion = pixels.flat_map(|(right, down)| [right[0] >> 4, down[1] >> 4, 0]).collect();
     let motion = Picture { size: picture.size, rgb: motion };
+    let view = &localizer.info().view;
+    let seen = view.render(&picture, &Normalization::IMAGENET).unwrap();
+    golden.check_summary("image", &[3, 224, 224], &seen.flatten_all().unwrap().to_vec1().unwrap(), 1e-5);
+    let moved = view.render(&motion, &Normalization::NONE).unwrap().narrow(1, 0, 2).unwrap();
+    golden.check_summary("flow", &[2, 224, 224], &moved.flatten_all().unwrap().to_vec1().unwrap(), 1e-6);
     let features = localizer.encode_with_motion(&picture, &motion).unwrap();
     let sound = wave(105, 22_050, 220_500, 1);
     let window = localizer.audio_window(WindowRule::Benchmark, 0.0, sound.duration_secs());
@@ -162,6 +169,9 @@ fn sspl_with_and_without_predictive_coding() {
         for (index, (picture, sound)) in cases.into_iter().enumerate() {
             let heatmap = benchmark_answer(localizer.as_ref(), &picture, &sound);
             assert_close(heatmap.values.values(), &item(&golden, "sim_map", index, 2), tolerance, archive);
+            if index == 0 {
+                golden.check("heat224_item0.grid4", &every(4, &stretched_map(&heatmap, "sspl")), 1e-3);
+            }
         }
     }
 }

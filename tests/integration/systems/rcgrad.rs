@@ -32,9 +32,13 @@ fn from_inputs_to_final_map() {
         let heatmap = answer(as_published.as_ref(), &picture, &sound, window);
         let largest = golden.floats(&key("cam_raw")).into_iter().fold(0.0, f64::max);
         golden.check(&key("cam_raw"), heatmap.values.values(), 1e-4 * largest);
-        golden.check(&key("heat224.grid4"), &every(4, &cleaned(final_map(&heatmap, "lvs"))), 1e-3);
+        let map = cleaned(final_map(&heatmap, "lvs"));
+        golden.check(&key("heat224.grid4"), &every(4, &map), 1e-3);
+        assert_eq!(vec![map.iter().filter(|value| **value == 0.0).count()], golden.indices(&key("zero_count")));
 
         if golden.contains(&key("heat224_evalbn.grid8")) {
+            let embedding = evaluating.encode_query(&Query::Sound { sound: &sound, window }).unwrap();
+            golden.check(&key("audio_emb_evalbn"), embedding.parts.get("sound").unwrap().values(), 1e-4);
             let heatmap = answer(evaluating.as_ref(), &picture, &sound, window);
             golden.check(&key("heat224_evalbn.grid8"), &every(8, &cleaned(final_map(&heatmap, "lvs"))), 1e-3);
         }

@@ -25,16 +25,20 @@ fn both_branches_with_and_without_objects() {
         golden.check(&key("heat_raw"), heatmap.values.values(), 2e-4);
         golden.check(&key("conf_av"), &[heatmap.confidence.unwrap()], 1e-5);
         golden.check(&key("rel_av.grid4"), &every(4, &stretched_map(&heatmap, "slavc")), 1e-3);
+        golden.check(&key("score_av.grid8"), &every(8, &final_map(&heatmap, "slavc:absolute")), 1e-4);
 
         let heatmap = benchmark_answer(guided.as_ref(), &picture, &sound);
         golden.check(&key("obj_raw"), heatmap.object_prior.as_ref().unwrap().values.values(), 1e-4);
         golden.check(&key("conf_av_obj"), &[heatmap.confidence.unwrap()], 1e-5);
         golden.check(&key("score_av_obj.grid4"), &every(4, &final_map(&heatmap, "slavc:absolute")), 1e-4);
+        golden.check(&key("rel_av_obj.grid4"), &every(4, &stretched_map(&heatmap, "slavc")), 1e-3);
 
         let heatmap = benchmark_answer(momentum.as_ref(), &picture, &sound);
         golden.check(&key("heat_raw_momentum"), heatmap.values.values(), 2e-4);
         golden.check(&key("mom_conf_av"), &[heatmap.confidence.unwrap()], 1e-5);
+        golden.check(&key("mom_score_av.grid8"), &every(8, &final_map(&heatmap, "slavc:absolute")), 1e-4);
         let heatmap = benchmark_answer(guided_momentum.as_ref(), &picture, &sound);
         golden.check(&key("mom_conf_av_obj"), &[heatmap.confidence.unwrap()], 1e-5);
+        golden.check(&key("mom_score_av_obj.grid8"), &every(8, &final_map(&heatmap, "slavc:absolute")), 1e-4);
     }
 }
