@@ -6,7 +6,9 @@ use crate::engine::scoring::TruthTrack;
 use crate::geometry::Size;
 use crate::heatmap::Grid;
 use crate::localizers::registry;
-use crate::localizers::{BenchmarkWindow, Hearing, LocalizerError, LocalizerInfo, Parts, ViewRule, WindowPlan};
+use crate::localizers::{
+    BenchmarkWindow, FrameInput, Hearing, LocalizerError, LocalizerInfo, Parts, Query, ViewRule, WindowPlan,
+};
 use crate::media::Picture;
 use crate::metrics::usual_protocol;
 use crate::signal::{Resampler, Waveform};
