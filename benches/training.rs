@@ -15,7 +15,7 @@ use std::time::Instant;
 use sonolens::network::gradients::{FeatureMap, Random, with_kept_memory};
 use sonolens::network::{Level, with_threads};
 use sonolens::training::learners::Batch;
-use sonolens::training::{Optimizer, Plan};
+use sonolens::training::{Optimizer, Plan, Pool};
 
 const BATCH: usize = 32;
 const SIDE: usize = 128;
@@ -44,7 +44,7 @@ fn main() {
 /// Milliseconds of each step, after some to warm up.
 fn steps() -> Vec<f64> {
     let plan = Plan { widths: [16, 32, 64, 128], side: SIDE, ..Plan::published("ez-vsl").expect("a recipe") };
-    let mut learner = plan.learner(&vec![None; BATCH]).expect("a learner");
+    let mut learner = plan.learner(&Pool::default()).expect("a learner");
     let optimizer = Optimizer::Adam { weight_decay: 0.0 };
     let mut random = Random::new(5);
     let mut map = |channels: usize| {

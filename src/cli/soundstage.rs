@@ -9,16 +9,19 @@ use clap::Args;
 use serde_json::json;
 
 use crate::geometry::Size;
-use crate::soundstage::{CollectionRequest, SceneKind, SoundstageError, VERSION, write_collection};
+use crate::soundstage::{CollectionRequest, SceneKind, SoundstageError, Split, VERSION, write_collection};
 
 #[derive(Debug, Args)]
 pub struct SoundstageArguments {
     /// The same seed gives the same clips
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Clips of each kind in all three splits together; negatives come in addition
+    /// Clips of each kind in all three splits together, or in the one that is named; negatives come in addition
     #[arg(long, default_value_t = 10)]
     count: u64,
+    /// Only this split: train, validation or test
+    #[arg(long)]
+    split: Option<Split>,
     /// A kind of scene: solo, ensemble, quadrants or traffic; may be given several times; all four if not given
     #[arg(long = "kind", value_name = "KIND")]
     kinds: Vec<SceneKind>,
@@ -75,6 +78,7 @@ pub fn run(arguments: &SoundstageArguments, out: &mut dyn Write) -> Result<(), S
     let request = CollectionRequest {
         seed: arguments.seed,
         count: arguments.count,
+        split: arguments.split,
         kinds,
         size: arguments.size.0,
         rate: arguments.fps.0,
@@ -137,6 +141,7 @@ mod tests {
         let arguments = |out: PathBuf| SoundstageArguments {
             seed: 3,
             count: 1,
+            split: None,
             kinds: vec![SceneKind::Solo],
             size: SizeArgument(Size::new(64, 48)),
             fps: RateArgument((4, 1)),
@@ -147,9 +152,9 @@ mod tests {
         let mut out = Vec::new();
         run(&arguments(folder.path().join("clips")), &mut out).unwrap();
         let answer: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!((&answer["clips"], &answer["negatives"]), (&json!(1), &json!(3)));
+        assert_eq!((&answer["clips"], &answer["negatives"]), (&json!(1), &json!(5)));
         let opened = crate::dataset::open(&folder.path().join("clips/train/solo")).unwrap();
-        assert_eq!(opened.clips.len(), 4);
+        assert_eq!(opened.clips.len(), 6);
         let small =
             SoundstageArguments { size: SizeArgument(Size::new(1, 1)), ..arguments(folder.path().join("other")) };
         assert!(run(&small, &mut Vec::new()).unwrap_err().to_string().contains("1×1"));

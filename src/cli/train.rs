@@ -52,6 +52,10 @@ pub struct TrainArguments {
     /// Epochs; the authors' number if not given, as are the following
     #[arg(long)]
     epochs: Option<usize>,
+    /// In how many of them, the first ones, the backbones learn to name what is seen and what is heard, in place of
+    /// the named pictures and sounds that the papers' backbones come from
+    #[arg(long, value_name = "EPOCHS", default_value_t = 0)]
+    naming_epochs: usize,
     /// Samples in a batch
     #[arg(long)]
     batch: Option<usize>,
@@ -143,6 +147,7 @@ impl TrainArguments {
             schedule: self.schedule.map_or(own.schedule, |schedule| schedule.to_string()),
             batch: self.batch.unwrap_or(own.batch),
             epochs: self.epochs.unwrap_or(own.epochs),
+            naming_epochs: self.naming_epochs,
             momentum: self.momentum.unwrap_or(own.momentum),
             dropout: self.dropout.unwrap_or(own.dropout),
             seed: self.seed,

@@ -1,6 +1,6 @@
 use candle_core::{DType, Device, Tensor};
 
-use super::{LocalizerError, LocalizerInfo, Resizing, Result, ViewRule};
+use super::{BenchmarkWindow, LocalizerError, LocalizerInfo, Resizing, Result, ViewRule};
 use crate::network::StateDict;
 
 /// What a network was trained with where that is not what its system publishes: weights that `sonolens train` made
@@ -9,13 +9,16 @@ use crate::network::StateDict;
 pub struct TrainedWith {
     /// Side of the square that it sees, in pixels.
     pub picture_side: Option<u32>,
-    /// How long it hears.
+    /// How long it hears; of a whole clip the middle.
     pub window_secs: Option<f64>,
+    /// Whether it sees the whole frame squashed to its square where its system publishes the middle square.
+    pub whole_frame: bool,
 }
 
 impl TrainedWith {
-    /// The keys of its tensors: two of one value each, and the tokens.
-    pub const KEYS: [&'static str; 3] = ["sonolens.picture_side", "sonolens.window_secs", Self::TOKENS_KEY];
+    /// The keys of its tensors: three of one value each, and the tokens.
+    pub const KEYS: [&'static str; 4] =
+        ["sonolens.picture_side", "sonolens.window_secs", "sonolens.whole_frame", Self::TOKENS_KEY];
 
     /// The published ids of the tokens that a text tower has a row for, rising, where it has not all of them.
     pub const TOKENS_KEY: &'static str = "sonolens.token_ids";
@@ -40,13 +43,14 @@ impl TrainedWith {
         Ok(Self {
             picture_side: read(Self::KEYS[0], 32.0..=1024.0)?.map(|side| side as u32),
             window_secs: read(Self::KEYS[1], 0.1..=60.0)?,
+            whole_frame: read(Self::KEYS[2], 0.0..=1.0)? == Some(1.0),
         })
     }
 
     /// Puts it beside the weights.
     pub fn store(&self, weights: &mut StateDict) -> Result<()> {
-        let values = [self.picture_side.map(f64::from), self.window_secs];
-        for (key, value) in Self::KEYS.into_iter().take(2).zip(values) {
+        let values = [self.picture_side.map(f64::from), self.window_secs, self.whole_frame.then_some(1.0)];
+        for (key, value) in Self::KEYS.into_iter().zip(values) {
             if let Some(value) = value {
                 weights.insert(key, Tensor::new(&[value as f32], &Device::Cpu)?);
             }
@@ -59,6 +63,9 @@ impl TrainedWith {
         if let Some(side) = self.picture_side {
             info.view = match info.view {
                 ViewRule::Whole => ViewRule::Whole,
+                ViewRule::Crop { .. } if self.whole_frame => {
+                    ViewRule::Stretch { side, resizing: Resizing::PilBicubic }
+                }
                 ViewRule::Crop { .. } => ViewRule::Crop { side },
                 // By way of 256×256 only the published size is reached.
                 ViewRule::Stretch { resizing: Resizing::CvThenPilBilinear, .. } if side != 224 => {
@@ -69,6 +76,8 @@ impl TrainedWith {
         }
         if let Some(secs) = self.window_secs {
             info.window.length_secs = secs;
+            // Where an authors' loader begins is meant for its own length.
+            info.window.benchmark = BenchmarkWindow::Centered;
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct CollectionRequest {
     pub seed: u64,
     /// Clips with a sound that is seen, of each kind; negatives come in addition.
     pub count: u64,
+    /// All of them for one split; a clip is the same whichever splits are made.
+    pub split: Option<Split>,
     pub kinds: Vec<SceneKind>,
     pub size: Size,
     /// Frames a second as a fraction.
@@ -29,8 +31,12 @@ pub struct CollectionRequest {
 }
 
 impl CollectionRequest {
-    /// Of `count` clips, a tenth each is for validation and for tests, at least one where there are three.
+    /// Of `count` clips, a tenth each is for validation and for tests, at least one where there are three; or all are
+    /// for the one split that is asked for.
     pub fn clips_of(&self, split: Split) -> u64 {
+        if let Some(only) = self.split {
+            return if split == only { self.count } else { 0 };
+        }
         let held_out = if self.count < 3 { 0 } else { (self.count / 10).max(1) };
         if split == Split::Train { self.count - 2 * held_out } else { held_out }
     }
@@ -55,6 +61,16 @@ pub struct CollectionReport {
 const OFF_SCREEN: u64 = 1 << 40;
 const EASY: u64 = 2 << 40;
 const HARD: u64 = 3 << 40;
+const NOISE: u64 = 4 << 40;
+const SILENCE: u64 = 5 << 40;
+
+/// Clips in which nothing that is seen is heard: where their indices begin, who is heard instead, and what they are
+/// called as negatives.
+const UNSEEN: [(u64, Program, NegativeKind); 3] = [
+    (OFF_SCREEN, Program::OffScreen, NegativeKind::Real),
+    (NOISE, Program::Noise, NegativeKind::Noise),
+    (SILENCE, Program::Silence, NegativeKind::Silence),
+];
 
 /// Writes a collection into a folder that is not there yet or is empty.
 ///
@@ -71,7 +87,7 @@ pub fn write_collection(
     if std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
         return Err(SoundstageError::NotEmpty(folder.to_owned()));
     }
-    let videos = |split: &Split| request.clips_of(*split) + request.negatives_of(*split);
+    let videos = |split: &Split| request.clips_of(*split) + UNSEEN.len() as u64 * request.negatives_of(*split);
     let total = request.kinds.len() as u64 * Split::ALL.iter().map(videos).sum::<u64>();
     let mut done = 0;
     let mut report = CollectionReport::default();
@@ -129,7 +145,7 @@ impl Part<'_> {
             SceneKind::Quadrants => 'q',
             SceneKind::Traffic => 'c',
         };
-        let negative = [b'0', b'r', b'e', b'h'][(index >> 40) as usize & 3] as char;
+        let negative = b"0rehns".get((index >> 40) as usize).copied().unwrap_or(b'0') as char;
         format!("sl{VERSION:02}{kind}{split}{negative}{:04x}_{:06}", self.request.seed & 0xffff, index & 0xf_ffff)
     }
 
@@ -144,15 +160,13 @@ impl Part<'_> {
         let mut items = Vec::new();
         let mut members = Vec::new();
         let (clips, negatives) = (self.request.clips_of(self.split), self.request.negatives_of(self.split));
-        // Clips, then those whose own sound comes from elsewhere: their real negatives.
-        let positive = (0..clips).map(|number| (number, None));
-        let elsewhere = (0..negatives).map(|number| (OFF_SCREEN + number, Some(NegativeKind::Real)));
-        for (number, (index, negative)) in positive.chain(elsewhere).enumerate() {
-            let plan = self.plan(index, |request| {
-                if negative.is_some() {
-                    request.program = Some(Program::OffScreen);
-                }
-            })?;
+        // Clips, then those whose own sound comes from elsewhere (their real negatives), from nowhere, or not at all.
+        let positive = (0..clips).map(|number| (number, None, None));
+        let unseen = UNSEEN.into_iter().flat_map(|(first, program, negative)| {
+            (first..first + negatives).map(move |index| (index, Some(program), Some(negative)))
+        });
+        for (number, (index, program, negative)) in positive.chain(unseen).enumerate() {
+            let plan = self.plan(index, |request| request.program = program)?;
             let id = self.id(index);
             let path = videos.join(format!("{id}.mp4"));
             let truth = write_clip(&plan, &path, self.request.rate, &mut |share| progress(number as u64, share))?;
@@ -165,11 +179,13 @@ impl Part<'_> {
         }
         let Swapped { items: swapped, sources, pairs } = self.swapped(&folder, &members, &items)?;
         report.clips += clips;
-        report.negatives += negatives + swapped.len() as u64;
+        report.negatives += UNSEEN.len() as u64 * negatives + swapped.len() as u64;
         items.extend(swapped);
         let set = AnnotationSet::new(Format::Sonolens, Benchmark::Plain, items);
         formats::write(&folder.join("annotations.sonolens.json"), &set, Format::Sonolens, &WriteOptions::default())?;
         let counterpart = self.folder.join(format!("{}-benchmark", self.kind.word()));
+        // The benchmarks know of no noise and no silence.
+        members.retain(|member| matches!(member.negative, None | Some(NegativeKind::Real)));
         counterparts::write(&counterpart, self.kind, &members, &sources, &pairs)?;
         report.folders.extend([folder, counterpart]);
         Ok(())
@@ -229,6 +245,7 @@ mod tests {
         CollectionRequest {
             seed: 77,
             count: 5,
+            split: None,
             kinds: SceneKind::ALL.to_vec(),
             size: Size::new(96, 64),
             rate: (5, 1),
@@ -254,15 +271,15 @@ mod tests {
         })
         .unwrap();
         assert!(shares.is_sorted() && shares.last() == Some(&1.0));
-        assert_eq!((report.clips, report.negatives, report.folders.len()), (20, 4 * 3 * 3, 24));
-        let one = |kind: &str| BTreeMap::from([("Real".to_owned(), 1), (kind.to_owned(), 1), ("Hard".to_owned(), 1)]);
+        assert_eq!((report.clips, report.negatives, report.folders.len()), (20, 4 * 3 * 5, 24));
+        let one_each = |kinds: &[&str]| BTreeMap::from_iter(kinds.iter().map(|kind| ((*kind).to_owned(), 1)));
         for split in Split::ALL {
             for kind in SceneKind::ALL {
                 let opened = dataset::open(&folder.path().join(split.word()).join(kind.word())).unwrap();
                 let clips = request().clips_of(split);
-                assert_eq!(opened.clips.len() as u64, clips + 3, "{split} {kind}");
+                assert_eq!(opened.clips.len() as u64, clips + 5, "{split} {kind}");
                 assert_eq!(opened.report.missing, Vec::<String>::new());
-                assert_eq!(negatives(&opened), one("Easy"));
+                assert_eq!(negatives(&opened), one_each(&["Real", "Easy", "Hard", "Noise", "Silence"]));
                 let part = Part { folder: folder.path().into(), request: &request(), split, kind };
                 for clip in &opened.clips {
                     let truth = clip.annotations.as_ref().unwrap();
@@ -275,6 +292,10 @@ mod tests {
                             let plan = part.plan(OFF_SCREEN, |request| request.program = Some(Program::OffScreen));
                             assert!(truth.sounds.iter().all(|sound| sound.off_screen) && !truth.sounds.is_empty());
                             plan.unwrap().annotations(request().rate)
+                        }
+                        Some(NegativeKind::Noise | NegativeKind::Silence) => {
+                            assert!(truth.sounds.is_empty() && !truth.boxes().is_empty(), "{}", clip.id);
+                            truth.clone()
                         }
                         Some(_) => {
                             assert!(matches!(clip.media, ClipMedia::VideoAndSound { .. }));
@@ -294,7 +315,7 @@ mod tests {
         use Benchmark::{ExtendedVggSs, Is3, MusicSynthetic, Urbansas};
         assert_eq!(benchmarks, [ExtendedVggSs, Is3, MusicSynthetic, Urbansas]);
         assert!(found.iter().all(|opened| opened.report.missing.is_empty()), "{:?}", found[0].report);
-        assert_eq!(negatives(&found[0]), one("Easy"));
+        assert_eq!(negatives(&found[0]), one_each(&["Real", "Easy", "Hard"]));
         let boxes = |opened: &Dataset| opened.clips[0].annotations.as_ref().map_or(0, |truth| truth.boxes().len());
         assert_eq!((boxes(&found[0]), boxes(&found[1]), boxes(&found[2])), (1, 1, 2));
         assert!(found[3].clips[0].annotations.as_ref().is_some_and(|truth| !truth.sounds.is_empty()));
@@ -316,6 +337,8 @@ mod tests {
         assert_eq!(splits, [3, 1, 1]);
         let many = CollectionRequest { count: 1000, ..request() };
         assert_eq!(Split::ALL.map(|split| many.clips_of(split)), [800, 100, 100]);
+        let tests = CollectionRequest { split: Some(Split::Test), ..many };
+        assert_eq!(Split::ALL.map(|split| tests.clips_of(split)), [0, 0, 1000]);
     }
 
     #[test]

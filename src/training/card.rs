@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::TrainError;
 use super::checkpoint::Progress;
+use super::plan::Augmentation;
 use crate::localizers::registry;
 use crate::localizers::store::{Made, keep};
 use crate::network::StateDict;
@@ -55,6 +56,7 @@ pub fn write_model(folder: &Path, progress: &Progress, state: &StateDict, comman
 fn card(progress: &Progress, name: &str, command: &str) -> Result<String, TrainError> {
     let plan = &progress.plan;
     let mut text = String::new();
+    let whole_frame = plan.augmentation()? == Augmentation::SquashAndFlip;
     let widths = plan.widths.map(|width| width.to_string()).join(", ");
     let written = write!(
         text,
@@ -62,14 +64,19 @@ fn card(progress: &Progress, name: &str, command: &str) -> Result<String, TrainE
          A network of the plan of {name} with {widths} channels in its stages, trained by Sonolens itself. It is not \
          the authors' model and says nothing about theirs.\n\n\
          | | |\n| --- | --- |\n\
-         | sees | a square of {side} pixels |\n| hears | {window} s |\n\
+         | sees | {sees} of {side} pixels |\n| hears | {window} s |\n\
          | data | {data} |\n| seed | {seed} |\n\
          | optimizer | {optimizer}, rate {rate}, schedule {schedule} |\n\
          | augmentation | {augmentation} |\n\
-         | batch | {batch} |\n| epochs | {done} of {epochs} |\n| steps | {steps} |\n\
+         | batch | {batch} |\n| epochs | {done} of {epochs}{naming} |\n| steps | {steps} |\n\
          | starts from | {start} |\n| time | {minutes:.1} minutes |\n\n\
          Made by\n\n```\n{command}\n```\n\n",
+        sees = if whole_frame { "the whole frame, squashed to a square" } else { "a square" },
         side = plan.side,
+        naming = match plan.naming_epochs {
+            0 => String::new(),
+            epochs => format!(", in the first {epochs} of which its backbones learned to name what is seen and heard"),
+        },
         window = plan.window_secs,
         data = progress.data,
         seed = plan.seed,

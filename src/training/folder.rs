@@ -61,16 +61,18 @@ impl FolderSource {
         let still = media.is_still();
         let moment_secs =
             if still { track.waveform.duration_secs() / 2.0 } else { (time_secs - track.start_secs).max(0.0) };
-        let boxes = match &clip.annotations {
-            None => Vec::new(),
-            Some(annotations) => {
-                let moment = (!still).then(|| Moment::of_frame(frame as u64, time_secs, until_secs - time_secs));
-                annotations.truth_boxes(moment).into_iter().map(|truth| truth.rect_fraction).collect()
-            }
-        };
+        let (mut boxes, mut heard) = (Vec::new(), Vec::from_iter(clip.class.clone()));
+        if let Some(annotations) = &clip.annotations {
+            let moment = (!still).then(|| Moment::of_frame(frame as u64, time_secs, until_secs - time_secs));
+            let sounding = annotations.labelled_truth(moment);
+            heard.extend(sounding.iter().filter_map(|(_, label)| label.map(str::to_owned)));
+            boxes.extend(sounding.into_iter().map(|(truth, _)| truth.rect_fraction));
+        }
+        // What is seen and silent is not looked for: most datasets do not tell.
+        let seen = heard.clone();
         let Waveform { rate, channels, samples } = track.waveform;
         let sound = Waveform { rate, channels, samples };
-        Ok(Sample { picture, sound, moment_secs, class: clip.class.clone(), boxes })
+        Ok(Sample { picture, sound, moment_secs, seen, heard, class: clip.class.clone(), boxes })
     }
 }
 

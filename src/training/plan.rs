@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use super::TrainError;
 use super::learners::{
-    Alignment, AudioDistillation, Avol, Cosine, ImageText, Kind, Learner, PUBLISHED_WIDTHS, Slavc, Widths,
+    Alignment, AudioDistillation, Avol, Cosine, ImageText, Kind, Learner, Named, PUBLISHED_WIDTHS, Slavc, Widths,
 };
 use super::optimizer::{Optimizer, Schedule};
+use super::pool::Pool;
 use super::recipe::{Recipe, recipe};
 use super::start::start_from;
 use crate::network::checkpoint;
@@ -72,6 +73,9 @@ pub struct Plan {
     pub schedule: String,
     pub batch: usize,
     pub epochs: usize,
+    /// In how many of the epochs, the first ones, the backbones learn to name things; see [`Named`].
+    #[serde(default)]
+    pub naming_epochs: usize,
     pub momentum: f64,
     pub dropout: f64,
     pub seed: u64,
@@ -97,6 +101,7 @@ impl Plan {
             schedule: schedule.to_string(),
             batch,
             epochs,
+            naming_epochs: 0,
             momentum,
             dropout,
             seed: 1,
@@ -158,17 +163,16 @@ impl Plan {
         self.augmentation.parse().map_err(|problem| TrainError::Option { option: "--augmentation", problem })
     }
 
-    /// Fresh networks, the same for the same seed, to learn from samples of these classes (as far as
-    /// they are known).
-    pub fn learner(&self, classes: &[Option<String>]) -> Result<Box<dyn Learner>, TrainError> {
+    /// Fresh networks, the same for the same seed, to learn from these samples.
+    pub fn learner(&self, pool: &Pool) -> Result<Box<dyn Learner>, TrainError> {
         let random = &mut Random::of(self.seed, 0);
         let mut learner: Box<dyn Learner> = match self.system.as_str() {
             "lvs" => Box::new(Cosine::new(Kind::Lvs, self.widths, random)),
             "ez-vsl" => Box::new(Cosine::new(Kind::EzVsl, self.widths, random)),
             "rcgrad" => Box::new(Cosine::new(Kind::RcGrad, self.widths, random)),
             "slavc" => Box::new(Slavc::new(self.widths, self.momentum, self.dropout, random)),
-            "alignment" => Box::new(Alignment::new(self.widths, classes.len(), random)),
-            "clip-text" => Box::new(ImageText::new(self.widths, self.side, classes, random)?),
+            "alignment" => Box::new(Alignment::new(self.widths, pool.len(), random)),
+            "clip-text" => Box::new(ImageText::new(self.widths, self.side, &pool.classes, random)?),
             "clip-audio" => {
                 let path = Path::new(self.teacher.as_deref().unwrap_or_default());
                 let clip = checkpoint::read(path).and_then(|weights| weights.state_dict());
@@ -184,6 +188,9 @@ impl Plan {
         };
         if let Some(path) = &self.start {
             start_from(Path::new(path), &mut *learner)?;
+        }
+        if self.naming_epochs > 0 {
+            learner = Box::new(Named::new(learner, self.widths[3], pool, self.naming_epochs, random)?);
         }
         Ok(learner)
     }

@@ -15,7 +15,7 @@ use crate::media::Picture;
 use crate::signal::AudioWindow;
 
 /// What a run learns from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Pool {
     pub pictures: Vec<Picture>,
     /// Spectrograms of rows × columns.
@@ -23,6 +23,9 @@ pub struct Pool {
     pub rows: usize,
     pub columns: usize,
     pub classes: Vec<Option<String>>,
+    /// The names of what is seen, and of what is heard.
+    pub seen: Vec<Vec<String>>,
+    pub heard: Vec<Vec<String>>,
 }
 
 /// How much larger than the input the pictures are that random squares are cut from.
@@ -81,16 +84,19 @@ impl Pool {
             if let Ok(_one_at_a_time) = told.lock() {
                 progress(done, count);
             }
-            Ok((picture, rows, values, sample.class))
+            let Sample { class, seen, heard, .. } = sample;
+            Ok((picture, rows, values, (class, seen, heard)))
         });
         let made: Vec<_> = made.collect::<Result<_, TrainError>>()?;
         let rows = made.first().map_or(0, |(_, rows, _, _)| *rows);
         let columns = made.first().map_or(0, |(_, rows, values, _)| values.len() / (*rows).max(1));
-        let mut pool = Self { pictures: Vec::new(), sounds: Vec::new(), rows, columns, classes: Vec::new() };
-        for (picture, _, values, class) in made {
+        let mut pool = Self { rows, columns, ..Self::default() };
+        for (picture, _, values, (class, seen, heard)) in made {
             pool.pictures.push(picture);
             pool.sounds.push(as_wide(&values, rows, columns));
             pool.classes.push(class);
+            pool.seen.push(seen);
+            pool.heard.push(heard);
         }
         Ok(pool)
     }

@@ -9,7 +9,7 @@ use super::batch::Batches;
 use super::card::write_model;
 use super::checkpoint::{self, Epoch, Progress};
 use super::learners::{Learner, export};
-use super::plan::Plan;
+use super::plan::{Augmentation, Plan};
 use super::pool::Pool;
 use super::sample::Sample;
 use super::validation::validate;
@@ -103,7 +103,7 @@ impl<'a, 'b> Loop<'a, 'b> {
         inputs: &'a Inputs<'a>,
         tell: &'a mut (dyn FnMut(&Event) + Send + 'b),
     ) -> Result<Self, TrainError> {
-        let mut learner = plan.learner(&inputs.pool.classes)?;
+        let mut learner = plan.learner(inputs.pool)?;
         let found = checkpoint::load(&inputs.folder, plan, &inputs.data, &mut *learner)?;
         if let Some(Progress { epoch, step, steps, .. }) = found {
             tell(&Event::Continues { epoch: epoch + 1, step, steps });
@@ -134,6 +134,7 @@ impl<'a, 'b> Loop<'a, 'b> {
         let (optimizer, schedule) = (self.plan.optimizer()?, self.plan.schedule()?);
         let losses: Vec<f64> = self.progress.curve.iter().map(|epoch| epoch.loss).collect();
         let mut rate = self.plan.rate;
+        self.learner.at_epoch(self.progress.epoch);
         if self.progress.step == 0 {
             self.learner.begin_epoch(&batches)?;
         }
@@ -225,8 +226,11 @@ impl<'a, 'b> Loop<'a, 'b> {
 
     fn export(&mut self) -> Result<StateDict, TrainError> {
         let mut state = export(&mut *self.learner)?;
-        let trained_with =
-            TrainedWith { picture_side: Some(self.plan.side as u32), window_secs: Some(self.plan.window_secs) };
+        let trained_with = TrainedWith {
+            picture_side: Some(self.plan.side as u32),
+            window_secs: Some(self.plan.window_secs),
+            whole_frame: self.plan.augmentation()? == Augmentation::SquashAndFlip,
+        };
         trained_with.store(&mut state)?;
         Ok(state)
     }

@@ -11,6 +11,10 @@ pub struct Sample {
     pub sound: Waveform,
     /// When the picture is shown, in seconds of the sound.
     pub moment_secs: f64,
+    /// The names of what is seen and of what is heard, sounding or not, as far as they are known. Only backbones that
+    /// learn to name things use them.
+    pub seen: Vec<String>,
+    pub heard: Vec<String>,
     /// What sounds, where that is known. Objectives that learn from words use it; the others never do.
     pub class: Option<String>,
     /// Where it sounds, as fractions of the frame. Only validation uses them.

@@ -1,7 +1,7 @@
 //! Samples from the soundstage: drawn and synthesized when they are asked for, nothing on disk.
 
 use super::TrainError;
-use super::plan::Plan;
+use super::plan::{Augmentation, Plan};
 use super::recipe::recipe;
 use super::sample::{Sample, SampleSource};
 use crate::geometry::{Rect, Size};
@@ -30,6 +30,8 @@ const CLIP_SECS: f64 = 10.0;
 const TRIES: usize = 40;
 /// Less of a thing than this share is not looked for by anybody.
 const LEAST_VISIBLE: f32 = 0.3;
+/// Who is heard, where the scene does not say: mostly one thing at a time, whatever else is seen.
+const PROGRAMS: [Program; 4] = [Program::Solo, Program::InTurn, Program::InTurn, Program::Together];
 /// A thing counts as heard if it also sounds this much before or after.
 const NEAR_SECS: f64 = 0.15;
 
@@ -43,7 +45,9 @@ impl StageSource {
             return Err(TrainError::Option { option: "--data", problem: "no kind of scene is named".to_owned() });
         }
         let height = (plan.side + plan.side / 4) as u32;
-        let size = Size::new(height * 4 / 3, height);
+        // Where the whole frame is squashed nothing at its sides is lost, so it may be as wide as most videos are.
+        let width = if plan.augmentation()? == Augmentation::SquashAndFlip { height * 16 / 9 } else { height * 4 / 3 };
+        let size = Size::new(width, height);
         let rate = recipe(&plan.system)?.hearing.rate;
         Ok(Self { seed, split, count, size, kinds, rate, margin_secs: plan.window_secs })
     }
@@ -51,7 +55,7 @@ impl StageSource {
     /// A clip and a moment of it at which something that can be seen sounds.
     fn moment(&self, index: usize, random: &mut Random) -> Result<Option<Sample>, String> {
         let kind = self.kinds[random.below(self.kinds.len())];
-        let program = [Program::Solo, Program::InTurn, Program::Together][random.below(3)];
+        let program = PROGRAMS[random.below(PROGRAMS.len())];
         let request = ClipRequest {
             program: (kind != SceneKind::Traffic).then_some(program),
             lasts_secs: CLIP_SECS,
@@ -66,26 +70,31 @@ impl StageSource {
             }
             let truth = plan.truth(secs);
             let whole = Rect::of_size(self.size);
-            let sounding = truth.iter().filter(|thing| thing.sounding && thing.visibility >= LEAST_VISIBLE);
-            let (mut boxes, mut names) = (Vec::new(), Vec::new());
-            for thing in sounding {
-                if let Some(rect) = &thing.rect_pixels {
+            let (mut boxes, mut seen, mut heard) = (Vec::new(), Vec::new(), Vec::new());
+            for thing in truth.iter().filter(|thing| thing.visibility >= LEAST_VISIBLE) {
+                let Some(rect) = &thing.rect_pixels else { continue };
+                seen.push(thing.kind.label().to_owned());
+                if thing.sounding {
                     boxes.push(rect.fraction_of(&whole));
-                    names.push(thing.kind.label());
+                    heard.push(thing.kind.label().to_owned());
                 }
             }
             if boxes.is_empty() {
                 continue;
             }
-            names.sort_unstable();
-            names.dedup();
+            for names in [&mut seen, &mut heard] {
+                names.sort_unstable();
+                names.dedup();
+            }
             let from = (secs - self.margin_secs).max(0.0);
             let until = (secs + self.margin_secs).min(CLIP_SECS);
             return Ok(Some(Sample {
                 picture: plan.picture(secs),
                 sound: plan.sound(self.rate, from..until),
                 moment_secs: secs - from,
-                class: Some(names.join(" and ")),
+                class: Some(heard.join(" and ")),
+                seen,
+                heard,
                 boxes,
             }));
         }

@@ -88,7 +88,7 @@ impl ClipTransformer {
             query_matters: true,
             remark: None,
         };
-        info.window.length_secs = TrainedWith::of(weights)?.window_secs.unwrap_or(info.window.length_secs);
+        TrainedWith::of(weights)?.adapt(&mut info);
         Ok(Self { info, vision, logit_scale: logit_scale.first().copied().unwrap_or_default(), asker })
     }
 }

@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::pooling::Rows;
-use super::{Batch, Companions, Learner, Passed, Widths};
+use super::{Batch, Companions, Learner, Passed, Tower, Widths};
 use crate::network::StateDict;
 use crate::network::gradients::{Dense, LearningResNet18, Parameter, Random, Role};
 use crate::training::TrainError;
@@ -111,6 +111,10 @@ impl Learner for Alignment {
             drawn.collect()
         });
         Companions { pictures, sounds }
+    }
+
+    fn towers(&mut self) -> Option<[&mut dyn Tower; 2]> {
+        Some([&mut self.vision, &mut self.audio])
     }
 
     fn pass(&mut self, batch: &mut Batch) -> Result<Passed, TrainError> {

@@ -1,5 +1,5 @@
 use super::pooling::Rows;
-use super::{Batch, Learner, Passed, Widths};
+use super::{Batch, Learner, Passed, Tower, Widths};
 use crate::network::gradients::{Dense, LearningStack, Order, Parameter, Random, Role};
 use crate::training::TrainError;
 use crate::training::objectives::{Similarities, correspondence};
@@ -42,6 +42,10 @@ impl Avol {
 impl Learner for Avol {
     fn name(&self) -> &'static str {
         "avol"
+    }
+
+    fn towers(&mut self) -> Option<[&mut dyn Tower; 2]> {
+        Some([&mut self.vision, &mut self.audio])
     }
 
     fn pass(&mut self, batch: &mut Batch) -> Result<Passed, TrainError> {

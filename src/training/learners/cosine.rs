@@ -1,7 +1,7 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::pooling::Rows;
-use super::{Batch, Learner, Passed, Widths, joint_length};
+use super::{Batch, Learner, Passed, Tower, Widths, joint_length};
 use crate::network::StateDict;
 use crate::network::gradients::{Dense, LearningResNet18, Order, Parameter, Random, Role};
 use crate::training::TrainError;
@@ -73,6 +73,10 @@ impl Learner for Cosine {
             Kind::EzVsl => "ez-vsl",
             Kind::RcGrad => "rcgrad",
         }
+    }
+
+    fn towers(&mut self) -> Option<[&mut dyn Tower; 2]> {
+        Some([&mut self.vision, &mut self.audio])
     }
 
     fn pass(&mut self, batch: &mut Batch) -> Result<Passed, TrainError> {

@@ -5,6 +5,7 @@ mod alignment;
 mod avol;
 mod clip_pair;
 mod cosine;
+mod named;
 mod pooling;
 mod slavc;
 
@@ -19,6 +20,7 @@ pub use alignment::Alignment;
 pub use avol::Avol;
 pub use clip_pair::{AudioDistillation, ImageText};
 pub use cosine::{Cosine, Kind};
+pub use named::{Named, Tower};
 pub use slavc::Slavc;
 
 /// What one step learns from: picture i was there when sound i was heard.
@@ -52,6 +54,14 @@ pub struct Passed {
 pub trait Learner: Send {
     /// Forward and back: adds to the gradients of all parameters.
     fn pass(&mut self, batch: &mut Batch) -> Result<Passed, TrainError>;
+
+    /// Which epoch the next steps belong to, from 0: told at the beginning of each, and when a run goes on.
+    fn at_epoch(&mut self, _epoch: usize) {}
+
+    /// Its backbones, of pictures and of sounds, where they can learn by themselves.
+    fn towers(&mut self) -> Option<[&mut dyn Tower; 2]> {
+        None
+    }
 
     /// What comes before the first step of an epoch.
     fn begin_epoch(&mut self, _batches: &Batches) -> Result<(), TrainError> {

@@ -50,6 +50,8 @@ impl SampleSource for Toys {
             picture,
             sound: Waveform { rate, channels: 1, samples },
             moment_secs: 0.5,
+            seen: vec![format!("toy {kind}")],
+            heard: vec![format!("toy {kind}")],
             class: Some(format!("toy {kind}")),
             boxes: vec![rect],
         })
@@ -124,6 +126,25 @@ fn a_run_that_was_cut_off_goes_on_to_the_same_weights() {
     let bytes = std::fs::read(&state).unwrap();
     std::fs::write(&state, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(train(&plan, pieces.path(), 1, None), Err(TrainError::Damaged { .. })));
+}
+
+#[test]
+fn names_come_first_where_they_are_asked_for_and_leave_nothing_behind() {
+    let plan = Plan { naming_epochs: 2, epochs: 4, augmentation: "squash-flip".to_owned(), ..plan("lvs") };
+    let (straight, pieces) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let whole = train(&plan, straight.path(), 2, None).unwrap();
+    let losses: Vec<f64> = whole.progress.curve.iter().map(|epoch| epoch.loss).collect();
+    assert!(losses[1] < losses[0] && losses[3] < losses[2], "{losses:?}");
+    // The heads go through the checkpoint, and are not among the weights of the system.
+    assert!(matches!(train(&plan, pieces.path(), 2, Some(3)), Err(TrainError::Stopped)));
+    let pieced = train(&plan, pieces.path(), 2, None).unwrap();
+    assert_eq!(weights(&whole.last), weights(&pieced.last));
+    let localizer = open_spec("last", &Shelf::at(straight.path())).unwrap();
+    // What was learned from whole frames is shown whole frames.
+    let wide = Size::new(160, 90);
+    assert_eq!(localizer.view(wide).covers, Rect::of_size(wide));
+    let refused = train(&Plan { naming_epochs: 1, ..self::plan("clip-text") }, pieces.path(), 1, None);
+    assert!(matches!(refused, Err(TrainError::Option { option: "--naming-epochs", .. })));
 }
 
 #[test]
