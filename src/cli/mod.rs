@@ -8,6 +8,7 @@ pub mod annotations;
 pub mod doctor;
 pub mod evaluate;
 pub mod localize;
+pub mod measure;
 pub mod models;
 pub mod probe;
 pub mod probe_dataset;
@@ -120,17 +121,21 @@ enum ModelsArguments {
         #[arg(long)]
         json: bool,
     },
+    /// Score all models of a folder on test clips of the soundstage, and write the figures into their cards
+    Measure(measure::MeasureArguments),
 }
 
 impl ModelsArguments {
-    fn split(self) -> (models::ModelsCommand, bool) {
+    fn run(self, out: &mut dyn Write) -> anyhow::Result<()> {
         use models::ModelsCommand as M;
-        match self {
+        let (command, json) = match self {
             Self::List { json } => (M::List, json),
             Self::Add { files, system, name, dry_run, json } => (M::Add { files, system, name, dry_run }, json),
             Self::Show { id, json } => (M::Show { id }, json),
             Self::Check { id, json } => (M::Check { id }, json),
-        }
+            Self::Measure(arguments) => return Ok(measure::run(&arguments, out)?),
+        };
+        Ok(models::run(&command, &Shelf::discover(), json, out)?)
     }
 }
 
@@ -216,10 +221,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             let options = probe::ProbeOptions { frames, framemd5, json };
             probe::run(&path, options, &mut out).map(done).map_err(Into::into)
         }
-        Some(Command::Models(arguments)) => {
-            let (command, json) = arguments.split();
-            models::run(&command, &Shelf::discover(), json, &mut out).map(done).map_err(Into::into)
-        }
+        Some(Command::Models(arguments)) => arguments.run(&mut out).map(done),
         Some(Command::Annotations(AnnotationsCommand::Convert(arguments))) => {
             let ConvertArguments { input, output, to, media, frame_rate, json } = arguments;
             let options = annotations::ConvertOptions { format: to, media, frame_size: None, frame_rate, json };
