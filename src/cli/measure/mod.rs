@@ -105,8 +105,9 @@ struct Measurement {
     sets: Vec<Measured>,
     /// Pictures with two sounds, each asked with one of them; and the same with the boxes exchanged, where a model that
     /// does not listen does as well.
-    pairs: RunSummary,
-    exchanged: RunSummary,
+    /// Nothing where there is no such picture.
+    pairs: Option<RunSummary>,
+    exchanged: Option<RunSummary>,
     /// Of the models that hear.
     retrieval: Vec<Retrieval>,
 }
@@ -133,9 +134,10 @@ pub fn run(arguments: &MeasureArguments, out: &mut dyn Write) -> Result<(), Meas
         sets.push(Measured { kind: kind.word(), usual, every });
     }
     let [own, exchanged] = ["pairs", "exchanged"].map(|name| arguments.out.join(name));
-    pairs::write(&benchmark(SceneKind::Ensemble), &own, &exchanged)?;
+    let any = pairs::write(&benchmark(SceneKind::Ensemble), &own, &exchanged)? > 0;
     let of_pairs = |folder: &Path, name: &str| {
-        work.evaluate(folder, name, OF_PAIRS.map(str::to_owned).to_vec(), Vec::new())
+        let protocols = OF_PAIRS.map(str::to_owned).to_vec();
+        any.then(|| work.evaluate(folder, name, protocols, Vec::new())).transpose()
     };
     let measurement = Measurement {
         seed: arguments.seed,
@@ -253,5 +255,45 @@ impl Work<'_> {
         })?;
         say("\n");
         Ok(run.results)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_gets_its_figures_beside_the_baselines() {
+        let folder = tempfile::tempdir().unwrap();
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lvs-small");
+        let (models, own) = (folder.path().join("models"), folder.path().join("models/lvs-small"));
+        std::fs::create_dir_all(&own).unwrap();
+        for name in ["model.toml", "weights.safetensors"] {
+            std::fs::copy(shipped.join(name), own.join(name)).unwrap();
+        }
+        std::fs::write(own.join("README.md"), "# A card\n").unwrap();
+        let arguments = |folder: PathBuf, out: PathBuf| MeasureArguments {
+            folder,
+            out,
+            count: 1,
+            seed: 5,
+            jobs: 1,
+            json: false,
+        };
+        let measured = arguments(models.clone(), folder.path().join("work"));
+        let mut said = Vec::new();
+        run(&measured, &mut said).unwrap();
+        let overview = std::fs::read_to_string(models.join("README.md")).unwrap();
+        assert!(overview.contains(&String::from_utf8(said).unwrap()));
+        let card = std::fs::read_to_string(own.join("README.md")).unwrap();
+        assert!(card.starts_with("# A card\n"));
+        for word in ["`ssl-align:adaptive`", "`howtolisten`", "centre-box", "### traffic", "recall@10"] {
+            assert!(card.contains(word), "{word}: {card}");
+        }
+        // What is there already is not made again, and comes out the same.
+        run(&measured, &mut Vec::new()).unwrap();
+        assert_eq!(std::fs::read_to_string(own.join("README.md")).unwrap(), card);
+        let none = arguments(folder.path().join("work"), folder.path().join("other"));
+        assert!(matches!(run(&none, &mut Vec::new()), Err(MeasureError::NoModels(_))));
     }
 }

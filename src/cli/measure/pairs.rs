@@ -14,13 +14,17 @@ use crate::dataset::identity::stem;
 const MEDIA: [&str; 2] = ["images", "audio_wav"];
 const BOXES: &str = "bbox.json";
 
-/// Writes both sets; their pictures and sounds are those of `source`.
-pub(super) fn write(source: &Path, own: &Path, exchanged: &Path) -> Result<(), MeasureError> {
+/// Writes both sets; their pictures and sounds are those of `source`. How many pictures there are: 0 writes nothing.
+pub(super) fn write(source: &Path, own: &Path, exchanged: &Path) -> Result<usize, MeasureError> {
     let path = source.join(BOXES);
     let text = std::fs::read_to_string(&path).map_err(MeasureError::io(&path))?;
     let damaged = |error: serde_json::Error| MeasureError::Io { path: path.clone(), error: error.into() };
     let entries: Vec<Value> = serde_json::from_str(&text).map_err(damaged)?;
     let (pairs, turned) = paired(&entries);
+    let pictures = pairs.len() / 2;
+    if pictures == 0 {
+        return Ok(0);
+    }
     for (folder, entries) in [(own, pairs), (exchanged, turned)] {
         for media in MEDIA {
             link_all(&source.join(media), &folder.join(media))?;
@@ -29,7 +33,7 @@ pub(super) fn write(source: &Path, own: &Path, exchanged: &Path) -> Result<(), M
         let text = serde_json::to_string(&entries).map_err(damaged)?;
         std::fs::write(&path, text).map_err(MeasureError::io(&path))?;
     }
-    Ok(())
+    Ok(pictures)
 }
 
 /// The entries of the pictures with exactly two, and the same with each other's boxes.

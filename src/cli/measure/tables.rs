@@ -83,8 +83,9 @@ fn title(set: &Measured) -> String {
     )
 }
 
-fn hits(run: &RunSummary, model: &str, protocol: &str) -> String {
-    let pairs = run.results.iter().find(|result| result.model == model && same(&result.protocol, protocol));
+fn hits(run: Option<&RunSummary>, model: &str, protocol: &str) -> String {
+    let results = run.map(|run| run.results.as_slice()).unwrap_or_default();
+    let pairs = results.iter().find(|result| result.model == model && same(&result.protocol, protocol));
     pairs.and_then(|result| result.pairs).map_or_else(|| "–".to_owned(), |pairs| percent(&pairs.iiou))
 }
 
@@ -111,7 +112,7 @@ pub(super) fn overview(measurement: &Measurement, command: &str) -> String {
             text += &found.map_or_else(String::new, |summary| set_row(model, summary));
         }
     }
-    let groups = measurement.pairs.results.iter().find_map(|result| Some(result.pairs?.groups)).unwrap_or(0);
+    let groups = measurement.pairs.iter().flat_map(|run| &run.results).find_map(|result| Some(result.pairs?.groups)).unwrap_or(0);
     text += &format!(
         "\n**Listening**\n\nInteractive hits: of {groups} pictures in which two things sound, the share where the map of \
          each sound lies on its own thing, at cIoU 0.3 and 0.5 (IIoU, `ssl-align:adaptive`). *By chance*: the same with \
@@ -134,10 +135,10 @@ fn listening_row(measurement: &Measurement, model: &str) -> String {
     };
     format!(
         "| {model} | {} | {} | {} | {} | {} | {} |\n",
-        hits(&measurement.pairs, model, low),
-        hits(&measurement.exchanged, model, low),
-        hits(&measurement.pairs, model, high),
-        hits(&measurement.exchanged, model, high),
+        hits(measurement.pairs.as_ref(), model, low),
+        hits(measurement.exchanged.as_ref(), model, low),
+        hits(measurement.pairs.as_ref(), model, high),
+        hits(measurement.exchanged.as_ref(), model, high),
         recall(0),
         recall(2)
     )
