@@ -39,6 +39,10 @@ pub struct MeasureArguments {
     /// The seed of the clips
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A protocol for the cards, beside the usual ones of each kind of set; may be given several times; every protocol if
+    /// not given
+    #[arg(long = "protocol", value_name = "PROTOCOL")]
+    protocols: Vec<String>,
     /// Clips that are worked on side by side; as many as there are cores if not given
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     jobs: usize,
@@ -129,7 +133,8 @@ pub fn run(arguments: &MeasureArguments, out: &mut dyn Write) -> Result<(), Meas
     for kind in SceneKind::ALL {
         let negatives = vec![ClipKind::Silence, ClipKind::Noise, ClipKind::OffScreen];
         let usual = work.evaluate(&benchmark(kind), &format!("{kind}-usual"), Vec::new(), negatives)?;
-        let all = protocols().iter().map(|known| known.protocol.to_string()).collect();
+        let all = || protocols().iter().map(|known| known.protocol.to_string()).collect();
+        let all = if arguments.protocols.is_empty() { all() } else { arguments.protocols.clone() };
         let every = work.evaluate(&benchmark(kind), &format!("{kind}-every"), all, Vec::new())?;
         sets.push(Measured { kind: kind.word(), usual, every });
     }
@@ -149,10 +154,8 @@ pub fn run(arguments: &MeasureArguments, out: &mut dyn Write) -> Result<(), Meas
         sets,
         models,
     };
-    let command = format!(
-        "sonolens models measure models --out FOLDER --count {} --seed {}",
-        arguments.count, arguments.seed
-    );
+    let command =
+        format!("sonolens models measure models --out FOLDER --count {} --seed {}", arguments.count, arguments.seed);
     tables::write(&arguments.folder, &measurement, &command)?;
     if arguments.json {
         serde_json::to_writer_pretty(&mut *out, &measurement).map_err(std::io::Error::from)?;
@@ -182,8 +185,13 @@ fn clips(arguments: &MeasureArguments) -> Result<PathBuf, MeasureError> {
         rate: RATE,
         lasts_secs: 10.0,
     };
+    let mut told = 0;
     write_collection(&unfinished, &request, &mut |share| {
-        say(&format!("\rmaking clips: {:.0} %", 100.0 * share));
+        let percent = (share * 100.0) as u32;
+        if percent > told {
+            told = percent;
+            say(&format!("\rmaking clips: {percent} %"));
+        }
         true
     })?;
     say("\n");
@@ -277,6 +285,7 @@ mod tests {
             out,
             count: 1,
             seed: 5,
+            protocols: ["howtolisten", "ssl-align:adaptive"].map(str::to_owned).to_vec(),
             jobs: 1,
             json: false,
         };

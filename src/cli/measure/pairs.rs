@@ -77,8 +77,10 @@ mod tests {
 
     #[test]
     fn two_sounds_of_a_picture_change_places_and_one_alone_is_left_out() {
-        let entry = |image: &str, side: f64| json!({ "image": image, "audio": "a.wav", "gt_box": [0.0, 0.0, side, side] });
-        let entries = [entry("bird_dog_3_bird.png", 1.0), entry("bell_4_bell.png", 2.0), entry("bird_dog_3_dog.png", 3.0)];
+        let entry =
+            |image: &str, side: f64| json!({ "image": image, "audio": "a.wav", "gt_box": [0.0, 0.0, side, side] });
+        let entries =
+            [entry("bird_dog_3_bird.png", 1.0), entry("bell_4_bell.png", 2.0), entry("bird_dog_3_dog.png", 3.0)];
         let (own, exchanged) = paired(&entries);
         assert_eq!(own, [entries[0].clone(), entries[2].clone()]);
         assert_eq!(exchanged, [entry("bird_dog_3_bird.png", 3.0), entry("bird_dog_3_dog.png", 1.0)]);

@@ -112,7 +112,12 @@ pub(super) fn overview(measurement: &Measurement, command: &str) -> String {
             text += &found.map_or_else(String::new, |summary| set_row(model, summary));
         }
     }
-    let groups = measurement.pairs.iter().flat_map(|run| &run.results).find_map(|result| Some(result.pairs?.groups)).unwrap_or(0);
+    let groups = measurement
+        .pairs
+        .iter()
+        .flat_map(|run| &run.results)
+        .find_map(|result| Some(result.pairs?.groups))
+        .unwrap_or(0);
     text += &format!(
         "\n**Listening**\n\nInteractive hits: of {groups} pictures in which two things sound, the share where the map of \
          each sound lies on its own thing, at cIoU 0.3 and 0.5 (IIoU, `ssl-align:adaptive`). *By chance*: the same with \
