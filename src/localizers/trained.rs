@@ -63,9 +63,7 @@ impl TrainedWith {
         if let Some(side) = self.picture_side {
             info.view = match info.view {
                 ViewRule::Whole => ViewRule::Whole,
-                ViewRule::Crop { .. } if self.whole_frame => {
-                    ViewRule::Stretch { side, resizing: Resizing::PilBicubic }
-                }
+                ViewRule::Crop { .. } if self.whole_frame => ViewRule::Stretch { side, resizing: Resizing::PilBicubic },
                 ViewRule::Crop { .. } => ViewRule::Crop { side },
                 // By way of 256×256 only the published size is reached.
                 ViewRule::Stretch { resizing: Resizing::CvThenPilBilinear, .. } if side != 224 => {
