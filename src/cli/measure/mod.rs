@@ -218,6 +218,7 @@ impl Work<'_> {
             protocols: Vec::new(),
             window: WindowChoice::Auto,
             also: Vec::new(),
+            classes: None,
             limit: None,
             shard: None,
             pictures: true,
