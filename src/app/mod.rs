@@ -10,6 +10,7 @@ mod command;
 mod dialogs;
 mod inspector_panel;
 mod ipc;
+mod kept_scores;
 mod keys_window;
 mod layout;
 mod models;
@@ -84,6 +85,7 @@ pub struct App {
     show_notices: bool,
     show_protocol: bool,
     report: report_window::ReportWindow,
+    kept_scores: kept_scores::KeptScores,
     tour: Option<tour::Tour>,
     places: tour::Places,
     dialogs: dialogs::Dialogs,
@@ -197,6 +199,7 @@ impl App {
             show_notices: false,
             show_protocol: false,
             report: report_window::ReportWindow::default(),
+            kept_scores: kept_scores::KeptScores::default(),
             tour: None,
             places: tour::Places::default(),
             dialogs: dialogs::Dialogs::default(),
@@ -407,6 +410,7 @@ impl eframe::App for App {
     }
 
     fn on_exit(&mut self) {
+        self.write_scores();
         self.save_settings();
     }
 

@@ -194,6 +194,7 @@ impl App {
     }
 
     pub(super) fn close_clip(&mut self) {
+        self.write_scores();
         if let Some(open) = self.state.open.take()
             && let Some(material) = &open.material
         {

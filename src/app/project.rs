@@ -60,6 +60,7 @@ impl App {
                     }
                 }
                 News::Truth { clip, annotations, boxes } => self.take_truth(clip, annotations, boxes),
+                News::Scores { model, under, scores } => self.take_scores(&model, &under, scores),
                 News::NothingToUndo => self.state.notices.info("There is nothing to undo"),
                 News::NotSaved(error) => self.state.notices.error(format!("It was not saved: {error}")),
                 News::Failed(error) => self.opening_failed(error),
@@ -86,6 +87,11 @@ impl App {
     /// Takes over what is now written of a clip.
     fn take_truth(&mut self, id: ClipId, annotations: Option<ClipAnnotations>, boxes: Vec<(FactId, Annotation)>) {
         let Some(index) = self.state.clips.iter().position(|row| row.stored == Some(id)) else { return };
+        let corrected = self.state.clips.get(index).is_some_and(|row| row.clip.annotations != annotations);
+        if corrected {
+            self.state.truth_version += 1;
+            self.forget_waiting_scores(id);
+        }
         if self.state.selected_clip == Some(index) {
             let editing = &mut self.state.editing;
             editing.clip = Some(id);

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::dataset::project::{ClipId, ClipQuery, Edit, Fact, FactId, Project, ReviewVerdict, Source};
+use crate::dataset::project::{ClipId, ClipQuery, Edit, Fact, FactId, Project, ReviewVerdict, Score, Source};
 use crate::dataset::{Annotation, Clip, ClipAnnotations, Dataset, DatasetError};
 use crate::engine::Wake;
 
@@ -30,6 +30,8 @@ pub enum News {
     Complete,
     /// What is true of a clip now, with the rows behind its boxes.
     Truth { clip: ClipId, annotations: Option<ClipAnnotations>, boxes: Vec<(FactId, Annotation)> },
+    /// The kept cIoUs of a model (as it is named in the list) under a protocol.
+    Scores { model: String, under: String, scores: Vec<(ClipId, f64)> },
     /// Nothing was left to take back or to make again.
     NothingToUndo,
     /// Nothing can be read from it.
@@ -41,6 +43,8 @@ pub enum News {
 enum Task {
     Review { clip: ClipId, verdict: ReviewVerdict },
     Tell(ClipId),
+    KeepScores(Vec<(ClipId, Score)>),
+    TellScores { model: String, under: String },
     Edit(Edit),
     Undo,
     Redo,
@@ -97,6 +101,16 @@ impl ProjectDesk {
         self.send(Task::Edit(edit));
     }
 
+    /// Keeps scores of clips; earlier ones of the same model and protocol are replaced.
+    pub fn keep_scores(&self, scores: Vec<(ClipId, Score)>) {
+        self.send(Task::KeepScores(scores));
+    }
+
+    /// Asks for [`News::Scores`].
+    pub fn ask_scores(&self, model: String, under: String) {
+        self.send(Task::TellScores { model, under });
+    }
+
     /// Takes the last change back.
     pub fn undo(&self) {
         self.send(Task::Undo);
@@ -150,6 +164,12 @@ impl Worker {
         let clip = match task {
             Task::Review { clip, verdict } => return project.review(clip, verdict, None, None),
             Task::Tell(clip) => Some(clip),
+            Task::KeepScores(scores) => return project.put_scores(&scores),
+            Task::TellScores { model, under } => {
+                let scores = project.scores_of(&model, &under)?;
+                self.tell(News::Scores { model, under, scores });
+                return Ok(());
+            }
             Task::Edit(edit) => {
                 let done = project.apply(&edit);
                 if let Err(error) = done {

@@ -96,7 +96,7 @@ fn protocol_parts_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>)
             let value = state.protocol.part(part.name);
             let changed = base.is_some_and(|base| base.part(part.name) != value);
             let title = RichText::new(part.title).color(if changed { colors.accent } else { colors.quiet_text });
-            ui.label(title).on_hover_text(part.meaning);
+            let title = ui.label(title).on_hover_text(part.meaning);
             let choice = ComboBox::from_id_salt(part.name).selected_text(&value).width(170.0).show_ui(ui, |ui| {
                 for other in &part.values {
                     if ui.selectable_label(*other == value, other).clicked() {
@@ -112,7 +112,7 @@ fn protocol_parts_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>)
                 let mut text: String = ui.data(|data| data.get_temp(id)).unwrap_or_else(|| value.clone());
                 let edit =
                     ui.add(TextEdit::singleline(&mut text).desired_width(110.0).min_size(egui::Vec2::new(110.0, 0.0)));
-                let edit = edit.on_hover_text("Another value; Enter sets it");
+                let edit = edit.on_hover_text("Another value; Enter sets it").labelled_by(title.id);
                 if edit.lost_focus() {
                     if text.trim() != value {
                         wanted = Some((part.name, text.trim().to_owned()));

@@ -190,6 +190,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
             "path": desk.path().display().to_string(),
             "is_read": state.project_is_read,
         })),
+        "scored_clips": state.clips.iter().filter(|row| row.scores.iter().any(Option::is_some)).count(),
         "review": state.selected_clip.and_then(|index| state.clips.get(index)?.review),
         "selected_clip": state.selected_clip.map(|index| index + 1),
         "playing": state.playback.playing,

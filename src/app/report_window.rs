@@ -33,6 +33,8 @@ struct Asked {
     dataset: PathBuf,
     models: Vec<String>,
     protocol: String,
+    /// Corrections and reviews so far.
+    versions: [u64; 2],
 }
 
 /// A finished report.
@@ -40,14 +42,19 @@ struct Shown {
     asked: Asked,
     tables: Vec<Table>,
     charts: Vec<Chart>,
+    /// Which list the clips are of, and what of it was corrected or left out.
+    list: Option<String>,
     failed_clips: usize,
 }
 
 impl Asked {
     fn of(state: &AppState) -> Option<Self> {
-        let dataset = state.source.as_ref()?.path.clone();
+        // Of a project what is true in it now, not what its files said once.
+        let project = state.project.as_ref().map(|desk| desk.path().to_owned());
+        let dataset = project.or_else(|| Some(state.source.as_ref()?.path.clone()))?;
         let models: Vec<String> = state.models.iter().map(|slot| slot.spec.clone()).collect();
-        (!models.is_empty()).then(|| Self { dataset, models, protocol: state.protocol.to_string() })
+        let versions = [state.truth_version, state.reviews_version];
+        (!models.is_empty()).then(|| Self { dataset, models, protocol: state.protocol.to_string(), versions })
     }
 }
 
@@ -119,11 +126,14 @@ impl ReportWindow {
         };
         if Some(&shown.asked) != asked.as_ref() {
             let text = format!(
-                "Of {} under {}: no longer what is loaded.",
+                "Of {} under {}: something has changed since.",
                 shown.asked.models.join(", "),
                 shown.asked.protocol
             );
             ui.label(RichText::new(text).color(colors.warning));
+        }
+        if let Some(list) = &shown.list {
+            ui.label(RichText::new(list).color(colors.quiet_text));
         }
         if shown.failed_clips > 0 {
             let text =
@@ -193,7 +203,8 @@ fn made(
             let drawn = report::drawn(&run.summary, &points, &asked.protocol);
             let charts = report::charts(&drawn);
             let tables = report::tables(&run.summary);
-            Some(Shown { asked, tables, charts, failed_clips: run.summary.failed_clips })
+            let list = run.summary.run.dataset.list.clone();
+            Some(Shown { asked, tables, charts, list, failed_clips: run.summary.failed_clips })
         }),
     }
 }

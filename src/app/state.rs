@@ -166,6 +166,8 @@ pub struct AppState {
     pub editing: Editing,
     /// Changes with the reviews in the list.
     pub reviews_version: u64,
+    /// Changes with the truth of any clip.
+    pub truth_version: u64,
     pub clips: Vec<ClipRow>,
     pub selected_clip: Option<usize>,
     pub open: Option<OpenClip>,
@@ -246,6 +248,7 @@ impl AppState {
             project_is_read: false,
             kept_clip: None,
             reviews_version: 0,
+            truth_version: 0,
             editing: Editing::default(),
             clips: Vec::new(),
             selected_clip: None,

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::kept_scores::mean_of;
 use super::open_clip::{self, OwnSound};
 use super::sound_picture::SoundPicture;
 use super::state::{AppState, ModelSlot, ModelState, ShelfSound, ShelfState};
 use super::{App, Command, Dialog, layout};
-use crate::engine::{Job, LaneValue, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
+use crate::engine::{Job, LoadedModel, Scoring, Sound, SoundChoice, TruthTrack};
 use crate::localizers::{store, variants};
 use crate::media::Direction;
 
@@ -39,6 +40,7 @@ impl App {
         self.update_models(context);
         self.update_sounds();
         self.update_clock();
+        self.update_kept_scores();
         self.update_lanes();
     }
 
@@ -182,10 +184,12 @@ impl App {
         if !changed {
             return;
         }
-        let scores: Vec<Option<f64>> = self.state.models.iter().map(|slot| mean_ciou(&slot.lane)).collect();
+        let scores: Vec<Option<f64>> =
+            self.state.models.iter().map(|slot| mean_of(&slot.lane, |found| found.ciou)).collect();
         if let Some(row) = self.state.selected_clip.and_then(|index| self.state.clips.get_mut(index)) {
             row.scores = scores;
             self.state.scores_version += 1;
+            self.keep_scores();
         }
     }
 
@@ -298,20 +302,6 @@ fn start_laying(
             Ok(Sound::foreign(SoundChoice::File(path), &sound.waveform, duration))
         })),
     };
-}
-
-/// Mean over the frames that were scored.
-fn mean_ciou(lane: &[LaneValue]) -> Option<f64> {
-    let (mut sum, mut count) = (0.0, 0usize);
-    for value in lane {
-        if let LaneValue::Scored(readout) = value
-            && let Some(ciou) = readout.ciou.filter(|ciou| ciou.is_finite())
-        {
-            sum += ciou;
-            count += 1;
-        }
-    }
-    (count > 0).then(|| sum / count as f64)
 }
 
 impl AppState {

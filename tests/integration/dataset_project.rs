@@ -249,6 +249,43 @@ fn clips_are_found_ordered_and_paged() {
 }
 
 #[test]
+fn a_project_is_the_dataset_that_it_has_become() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("p.sonolens");
+    let mut project = Project::open(&path).unwrap();
+    let clips = ["a", "b", "c"].map(|key| clip(key, "dog", vec![a_box(0.5)]));
+    let set = Dataset { benchmark: Benchmark::FlickrSoundNet, ..dataset(clips.to_vec()) };
+    project.add(&set).unwrap();
+    let opened = |project: &Project| {
+        let of_project = project.dataset().unwrap();
+        let of_file = sonolens::dataset::open(&path).unwrap();
+        assert_eq!(of_project, of_file);
+        of_file
+    };
+    let same = opened(&project);
+    assert_eq!((same.clips, same.benchmark, same.report.corrected), (clips.to_vec(), Benchmark::FlickrSoundNet, 0));
+    assert_eq!(same.report.list, None);
+
+    let (a, b) = (project.find("a").unwrap().unwrap(), project.find("b").unwrap().unwrap());
+    project.apply(&edit(a, None, vec![Change::Add(Fact::Box(a_box(0.1)))])).unwrap();
+    project.review(b, ReviewVerdict::Reject, None, None).unwrap();
+    let now = opened(&project);
+    let boxes = |clip: &Clip| clip.annotations.as_ref().unwrap().boxes().len();
+    let found: Vec<(&str, usize)> = now.clips.iter().map(|clip| (clip.id.as_str(), boxes(clip))).collect();
+    assert_eq!(found, [("a", 2), ("c", 1)]);
+    assert_eq!((now.report.corrected, now.report.listed), (1, 3));
+    let list = now.report.list.unwrap();
+    assert!(list.contains("1 corrected") && list.contains("1 left out"), "{list}");
+
+    // What is taken back was not corrected, and what was scored against another truth is forgotten.
+    let score = Score { model: "lvs".into(), protocol: "lvs".into(), ciou: Some(0.5), confidence: None, verdict: None };
+    project.put_scores(&[(a, score.clone()), (b, score)]).unwrap();
+    project.undo().unwrap();
+    assert_eq!(opened(&project).report.corrected, 0);
+    assert_eq!(project.scores_of("lvs", "lvs").unwrap(), [(b, 0.5)]);
+}
+
+#[test]
 fn the_heatmap_cache_forgets_the_oldest_first() {
     let mut project = Project::in_memory().unwrap();
     let heatmap = |key: &str| CachedHeatmap {

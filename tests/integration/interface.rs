@@ -7,6 +7,7 @@ use egui_kittest::{Harness, SnapshotResults};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 use sonolens::app::{App, COMMANDS, Command, Settings, StageView, StartOptions, ThemeChoice};
+use sonolens::dataset::project::{Project, ReviewVerdict};
 use sonolens::localizers::store::{self, Shelf};
 
 use crate::support::small_models::{small_clip, small_rcgrad, write_weights};
@@ -351,6 +352,105 @@ fn reviews_are_kept_in_a_project() {
     assert_eq!(window.state()["review"], "accept");
     assert!(window.state()["clip"]["has_annotations"] == true, "with its truth");
     window.harness.get_by_label("Clip cat.png, to correct");
+}
+
+/// The window on a project of two clips, bell and cat, with the truth of both.
+fn project_of_two() -> (Window, std::path::PathBuf) {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let folder = window.folder.path().to_owned();
+    RgbImage::new(96, 64).save(folder.join("cat.png")).unwrap();
+    let coco = std::fs::read_to_string(folder.join("bell.json")).unwrap();
+    std::fs::write(folder.join("cat.json"), coco.replace("bell", "cat")).unwrap();
+    window.send(Command::OpenPath(folder.clone()));
+    window.wait("both clips", |state| state["clips"] == 2 && state["clip"]["name"] == "bell.png");
+    let project = folder.join("two.sonolens");
+    window.send(Command::SaveProject(project.clone()));
+    window.wait("the project", |state| state["clip"]["boxes_can_be_changed"] == true && state["clips"] == 2);
+    (window, project)
+}
+
+#[test]
+fn scores_are_kept_in_a_project() {
+    let (mut window, project) = project_of_two();
+    window.send(Command::NextClip);
+    window.wait("the other clip is scored, too", |state| {
+        state["clip"]["name"] == "cat.png" && state["scored_clips"] == 2
+    });
+    window.send(Command::OpenPath(project.clone()));
+    window.wait("the project again, with the score of the clip that is not open", |state| {
+        state["project"]["is_read"] == true && state["selected_clip"] == 1 && state["scored_clips"] == 2
+    });
+    let kept = Project::open(&project).unwrap();
+    let under = format!("lvs, window {}", window.state()["audio_window"].as_str().unwrap());
+    let cat = kept.find("cat").unwrap().or(kept.find("cat.png").unwrap()).unwrap();
+    let score = kept.scores(cat).unwrap().into_iter().find(|score| score.model == "centre-box").unwrap();
+    assert_eq!((score.protocol, score.ciou), (under, Some(1.0)));
+
+    // Scores of another protocol are not shown for those of this one.
+    window.send(Command::SetProtocol("sspl".into()));
+    window.wait("only the open clip is scored", |state| state["scored_clips"] == 1);
+    window.send(Command::SetProtocol("lvs".into()));
+    window.wait("what was kept is back", |state| state["scored_clips"] == 2);
+}
+
+#[test]
+fn the_report_is_of_what_is_true_in_the_project() {
+    let (mut window, project) = project_of_two();
+    window.send(Command::NextClip);
+    window.wait("the other clip", |state| state["clip"]["name"] == "cat.png");
+    window.send(Command::Review(ReviewVerdict::Reject));
+    window.wait("it is rejected", |_| Project::open(&project).unwrap().dataset().unwrap().clips.len() == 1);
+    window.send(Command::SelectClip(0));
+    window.wait("the first clip", |state| {
+        state["clip"]["name"] == "bell.png" && state["clip"]["boxes_can_be_changed"] == true
+    });
+    window.harness.key_press(egui::Key::B);
+    window.harness.step();
+    window.drag((0.02, 0.02), (0.1, 0.12));
+    window.wait("a second box", |state| state["clip"]["boxes"].as_array().unwrap().len() == 2);
+    window.send(Command::ToggleReport);
+    window.harness.step();
+    window.harness.get_by_label("Compute").click();
+    let list = "1 corrected in the project, 1 left out, since the last review rejects it";
+    let started = Instant::now();
+    while window.harness.query_by_label_contains(list).is_none() {
+        window.harness.step();
+        assert!(started.elapsed() < Duration::from_secs(120), "no report of the project");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_typed_part_of_the_protocol_changes_the_figures() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    window.send(Command::ToggleProtocolParts);
+    window.harness.step();
+    let type_rule = |window: &mut Window, rule: &str| {
+        window.harness.get_by_label("Positive cells").focus();
+        window.harness.step();
+        window.harness.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::A);
+        window.harness.step();
+        window.harness.event(egui::Event::Text(rule.into()));
+        window.harness.step();
+        assert_eq!(window.state()["protocol"], "lvs", "what is half typed changes nothing");
+        window.harness.key_press(egui::Key::Enter);
+        window.harness.step();
+    };
+    type_rule(&mut window, "best");
+    window.wait("the reason", |state| {
+        state["notices"].as_array().unwrap().iter().any(|notice| notice["text"].as_str().unwrap().contains("`best`"))
+    });
+    assert_eq!(window.state()["protocol"], "lvs");
+    type_rule(&mut window, "fixed:0");
+    // Every cell is positive: the box is half of the frame.
+    window.wait("the new rule is scored", |state| {
+        state["protocol"] == "lvs+binarize=fixed:0"
+            && state["models"][0]["readout"]["positive_share"] == 1.0
+            && (state["models"][0]["readout"]["ciou"].as_f64().unwrap() - 0.4975).abs() < 1e-3
+    });
+    window.harness.get_by_label("As published").click();
+    window
+        .wait("the published rule", |state| state["protocol"] == "lvs" && state["models"][0]["readout"]["ciou"] == 1.0);
 }
 
 #[test]

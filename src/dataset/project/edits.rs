@@ -102,6 +102,7 @@ impl Project {
                 transaction.last_insert_rowid()
             }
         };
+        forget_scores(&transaction, edit.clip.0).map_err(map)?;
         transaction.commit().map_err(map)?;
         Ok((EditId(id), facts))
     }
@@ -164,6 +165,7 @@ impl Project {
             set(&path, &transaction, ClipId(clip), fact, side(change).as_ref())?;
         }
         transaction.execute("UPDATE edits SET state = ?2 WHERE id = ?1", params![id, state]).map_err(map)?;
+        forget_scores(&transaction, clip).map_err(map)?;
         let past = transaction
             .query_row("SELECT id, clip, title, author, made_at_ms, state FROM edits WHERE id = ?1", [id], past_edit)
             .map_err(map)?;
@@ -177,6 +179,11 @@ impl Project {
             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
             .map_err(|error| failed(&path, error))
     }
+}
+
+/// What was scored against another truth.
+fn forget_scores(transaction: &Transaction<'_>, clip: i64) -> rusqlite::Result<()> {
+    transaction.execute("DELETE FROM scores WHERE clip = ?1", [clip]).map(|_| ())
 }
 
 fn past_edit(row: &rusqlite::Row<'_>) -> rusqlite::Result<PastEdit> {

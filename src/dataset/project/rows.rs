@@ -310,6 +310,20 @@ impl Project {
         rows.collect::<Result<_, _>>().map_err(map)
     }
 
+    /// The cIoUs of a model under a protocol, of all clips that have one.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn scores_of(&self, model: &str, protocol: &str) -> Result<Vec<(ClipId, f64)>, DatasetError> {
+        let map = |error| self.failed(error);
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT clip, ciou FROM scores WHERE model = ?1 AND protocol = ?2 AND ciou IS NOT NULL")
+            .map_err(map)?;
+        let rows = statement.query_map([model, protocol], |row| Ok((ClipId(row.get(0)?), row.get(1)?))).map_err(map)?;
+        rows.collect::<Result<_, _>>().map_err(map)
+    }
+
     /// Remembers that a heatmap lies in the cache, now used.
     ///
     /// # Errors
