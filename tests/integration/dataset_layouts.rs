@@ -112,6 +112,14 @@ fn is3_as_its_authors_release_it() {
     let image = root.path().join("images/accordion_baby_10467_accordion.jpg");
     let sound = Some(root.path().join("audio_waw/accordion_baby_10467_accordion.wav"));
     assert_eq!(media_of(&dataset, "accordion_baby_10467_accordion"), &ClipMedia::StillAndSound { image, sound });
+    assert_eq!(dataset.report.notes, []);
+
+    // Another name of the box is taken, and told; so is a box that can hardly be in the frame of the others.
+    let (_other, dataset) =
+        opened(&[("IS3_annotation.json", &annotation.replace("gt_box", "bbox").replace("100.0,200.0", "400.0,200.0"))]);
+    let notes: Vec<(usize, bool)> =
+        dataset.report.notes.iter().map(|note| (note.count, note.message.contains("gt_box"))).collect();
+    assert_eq!((dataset.benchmark, notes), (Benchmark::Is3, vec![(2, true), (1, false)]));
 }
 
 #[test]

@@ -3,8 +3,12 @@
 //! `gt_box` is `[x0, y0, x1, y1]` in the 224×224 frame, `[0, 0, 0, 0]` for "nothing to see"; in the `*_seg` files it
 //! is the path of a mask instead, beside an `offset`. Which set a file is, the paths and names in it tell: S4 and MS3
 //! come from AVSBench folders and count their last pixel in; VPO's pictures are COCO's twelve-digit numbers; IS3's
-//! are `A_B_number_who` or `A_B_who`, where the last word is what sounds. IS3's own release (`IS3_annotation.json` beside
-//! `images/`, `audio_waw/` and `gt_segmentation/`) names the category of each box as well.
+//! are `A_B_number_who` or `A_B_who`, where the last word is what sounds.
+//!
+//! IS3's own release has `IS3_annotation.json` beside `images/`, `audio_waw/` and `gt_segmentation/`, with box and category
+//! of each entry by its description. Public evaluation code takes only `image` and `audio` from it, and the boxes from
+//! `synthetic3240_bbox.json` (`gt_box`); what the release calls its box is nowhere to be read. `bbox` and `box` are
+//! therefore taken for `gt_box`, in the same 224×224 frame, and a note says so.
 
 use std::path::{Path, PathBuf};
 
@@ -18,6 +22,7 @@ use crate::dataset::annotation::{
 use crate::dataset::clip::Benchmark;
 use crate::dataset::error::{DatasetError, Place};
 use crate::dataset::identity::{path_tail, stem};
+use crate::dataset::report::Report;
 use crate::geometry::Size;
 
 /// The frame in which the boxes are given.
@@ -27,11 +32,18 @@ pub const FRAME: Size = Size::new(224, 224);
 struct Entry {
     image: String,
     audio: String,
-    #[serde(alias = "bbox", alias = "box")]
-    gt_box: Truth,
+    gt_box: Option<Truth>,
+    #[serde(alias = "box")]
+    bbox: Option<Truth>,
     #[serde(alias = "class", alias = "label")]
     category: Option<String>,
     offset: Option<i64>,
+}
+
+impl Entry {
+    fn truth(&self) -> Option<&Truth> {
+        self.gt_box.as_ref().or(self.bbox.as_ref())
+    }
 }
 
 #[derive(Deserialize)]
@@ -47,13 +59,30 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
     let Some(first) = entries.first() else {
         return Err(DatasetError::malformed(path, Place::Field("[0]".into()), "the file lists nothing"));
     };
-    let format = match first.gt_box {
-        Truth::Box(_) => Format::SslAlignBoxes,
-        Truth::Mask(_) => Format::SslAlignMasks,
+    let format = match first.truth() {
+        Some(Truth::Mask(_)) => Format::SslAlignMasks,
+        _ => Format::SslAlignBoxes,
     };
     let benchmark = benchmark_of(path, first);
+    let mut notes = Report::default();
+    for (number, entry) in entries.iter().enumerate() {
+        let corners = match entry.truth() {
+            Some(Truth::Box(corners)) => corners,
+            Some(Truth::Mask(_)) => continue,
+            None => {
+                return Err(DatasetError::malformed(path, Place::Field(format!("[{number}]")), "it has no gt_box"));
+            }
+        };
+        if entry.gt_box.is_none() {
+            notes.note("its boxes are not called gt_box; they are taken as if they were", entry.image.clone());
+        }
+        if corners.iter().any(|&corner| corner > f64::from(FRAME.width) + 1.0) {
+            let place = format!("{} (entry {})", entry.image, number + 1);
+            notes.note("a box beyond the 224 × 224 frame: it may be given in other pixels", place);
+        }
+    }
     let items = entries.into_iter().map(|entry| item_of(benchmark, entry)).collect();
-    Ok(AnnotationSet::new(format, benchmark, items))
+    Ok(AnnotationSet { notes: notes.notes, ..AnnotationSet::new(format, benchmark, items) })
 }
 
 fn benchmark_of(path: &Path, first: &Entry) -> Benchmark {
@@ -86,10 +115,11 @@ fn item_of(benchmark: Benchmark, entry: Entry) -> Item {
         Benchmark::AvsBenchS4 => id.split_once('/').map(|(category, _)| category.to_owned()),
         _ => None,
     };
-    let annotations = match entry.gt_box {
+    let annotations = match entry.gt_box.or(entry.bbox) {
+        None => ClipAnnotations::default(),
         // All zero is the files' way to say that nothing in the picture sounds.
-        Truth::Box([0.0, 0.0, 0.0, 0.0]) => ClipAnnotations::default(),
-        Truth::Box(values) => {
+        Some(Truth::Box([0.0, 0.0, 0.0, 0.0])) => ClipAnnotations::default(),
+        Some(Truth::Box(values)) => {
             let written = WrittenBox { values, shape: BoxShape::Corners, scale: BoxScale::Pixels(FRAME) };
             let mut annotation = Annotation::from_written(written, class.clone());
             if matches!(benchmark, Benchmark::AvsBenchS4 | Benchmark::AvsBenchMs3) {
@@ -97,7 +127,7 @@ fn item_of(benchmark: Benchmark, entry: Entry) -> Item {
             }
             ClipAnnotations::of_boxes(vec![annotation])
         }
-        Truth::Mask(mask) => {
+        Some(Truth::Mask(mask)) => {
             let mask = MaskAnnotation {
                 path: PathBuf::from(mask),
                 span: Span::Whole,

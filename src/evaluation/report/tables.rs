@@ -112,7 +112,9 @@ impl Scope<'_> {
                 cell.below_probe = cell.value <= of_probe.value;
             }
             let system = self.run.run.models.get(self.model_place(&result.model)).map(|model| model.system.as_str());
-            self.publish(system.unwrap_or_default(), &successes, &mut cells, &mut notes);
+            // What was printed for the centre box is of the box itself, whose row is below, not of its map.
+            let system = system.filter(|&system| system != "centre-box").unwrap_or_default();
+            self.publish(system, &successes, &mut cells, &mut notes);
             if pairs {
                 let [iiou, iauc] = result.pairs.map_or([Figure::NONE; 2], |pairs| [pairs.iiou, pairs.iauc]);
                 cells.extend([iiou, iauc].map(Cell::from));
