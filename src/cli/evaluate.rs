@@ -332,7 +332,9 @@ fn text_of(summary: &RunSummary, folder: &Path) -> String {
             text += &format!("  {} ({}): {}\n", failure.clip, failure.model, failure.reason);
         }
     }
-    text + &format!("written to {}\n", folder.display())
+    let page = folder.join(report::REPORT_HTML);
+    let page = if page.is_file() { format!(", its page is {}", page.display()) } else { String::new() };
+    text + &format!("written to {}{page}\n", folder.display())
 }
 
 fn percent(figure: &Figure) -> String {
@@ -346,6 +348,10 @@ fn percent(figure: &Figure) -> String {
 
 fn text_of_result(result: &Summary) -> String {
     let mut text = format!("\n{}, {}: {} scored", result.model, result.protocol, result.scored);
+    let positives = result.kinds.get(&ClipKind::Positive).copied().unwrap_or(0);
+    if positives < result.scored {
+        text += &format!(" ({positives} positives)");
+    }
     if result.failed > 0 {
         text += &format!(", {} not", result.failed);
     }
@@ -357,7 +363,7 @@ fn text_of_result(result: &Summary) -> String {
     let references = [
         ("centre box", Some(&result.references.centre_box)),
         ("full frame", Some(&result.references.full_frame)),
-        ("fixed blob", Some(&result.references.fixed_probe)),
+        ("fixed probe", Some(&result.references.fixed_probe)),
         ("ceiling", result.references.ceiling.as_ref()),
     ];
     for (name, reference) in references {

@@ -241,10 +241,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
         // The reader of a pipe went away: nothing left to say.
         Err(error) if is_broken_pipe(&error) => 0,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "sonolens: {error:#}");
+            let _ = writeln!(std::io::stderr(), "sonolens: {}", said_once(&error));
             1
         }
     }
+}
+
+/// An error with its causes, but for those that the text so far says already.
+fn said_once(error: &anyhow::Error) -> String {
+    error.chain().map(ToString::to_string).fold(String::new(), |text, cause| {
+        if text.contains(&cause) {
+            text
+        } else if text.is_empty() {
+            cause
+        } else {
+            format!("{text}: {cause}")
+        }
+    })
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
@@ -262,6 +275,14 @@ mod tests {
     #[test]
     fn the_command_line_is_well_formed() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_is_said_once() {
+        let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "no such file");
+        let told: anyhow::Error = crate::dataset::DatasetError::io(std::path::Path::new("a.csv"), missing()).into();
+        assert_eq!(said_once(&told), "a.csv: cannot be read or written: no such file");
+        assert_eq!(said_once(&anyhow::Error::from(missing()).context("a.csv")), "a.csv: no such file");
     }
 
     #[test]

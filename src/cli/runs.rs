@@ -197,14 +197,19 @@ fn text_of_model(result: &Retrieval) -> String {
     let by = result.similarity.name();
     let mut text = format!("{}: retrieval among {} clips by the {by} of the map\n", result.model, result.clips);
     for (name, recalls) in [("sound → image", &result.audio_to_image), ("image → sound", &result.image_to_audio)] {
-        let three = |values: &[f64; 3]| values.map(|value| format!("{:6.2}", value * 100.0)).join(" ");
-        text += &format!(
-            "  {name}  R@1, 5, 10: {} %; ties for the pair {}; against it {}; median rank {}\n",
-            three(&recalls.stable),
-            three(&recalls.optimistic),
-            three(&recalls.pessimistic),
-            recalls.median_rank
-        );
+        let percent = |value: f64| format!("{:.2}", value * 100.0);
+        text += &format!("  {name}  median rank {}", recalls.median_rank);
+        for (place, k) in [1, 5, 10].into_iter().enumerate() {
+            let value = recalls.pessimistic.get(place).copied().unwrap_or(f64::NAN);
+            let [low, high] = recalls.intervals.get(place).copied().unwrap_or([f64::NAN; 2]);
+            text += &format!(", R@{k} {} % [{}, {}]", percent(value), percent(low), percent(high));
+        }
+        if recalls.optimistic != recalls.pessimistic {
+            let three = |values: &[f64; 3]| values.map(percent).join(", ");
+            let (stable, kindly) = (three(&recalls.stable), three(&recalls.optimistic));
+            text += &format!("; of ties with the pair the worst is taken: sorted stably {stable}, the best {kindly}");
+        }
+        text += "\n";
     }
     for failure in result.failures.iter().take(5) {
         text += &format!("  left out: {}: {}\n", failure.clip, failure.reason);

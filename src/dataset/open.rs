@@ -305,10 +305,11 @@ fn open_folder(folder: &Path) -> Result<Dataset, DatasetError> {
         // Lists alone: an annotation folder without its media.
         lists.extend(strangers.into_iter().filter(|(_, list)| list.benchmark != Benchmark::Plain));
         if lists.is_empty() {
-            return Err(DatasetError::unrecognized(
-                folder,
-                "the folder holds no videos, pictures, sounds or annotations",
-            ));
+            let nothing = "the folder holds no videos, pictures, sounds or annotations".to_owned();
+            let unread: Vec<String> = report.notes.iter().flat_map(|note| note.examples.clone()).take(1).collect();
+            let message =
+                unread.first().map_or(nothing.clone(), |first| format!("{nothing} that are understood; {first}"));
+            return Err(DatasetError::unrecognized(folder, message));
         }
     }
     lists.sort_by_key(|(_, list)| std::cmp::Reverse(list.items.len()));

@@ -30,7 +30,13 @@ impl FinishedRun {
     pub fn open(folder: &Path) -> Result<Self, EvaluationError> {
         let path = folder.join(SUMMARY_JSON);
         let io = |error| EvaluationError::io(&path, error);
-        let size = std::fs::metadata(&path).map_err(io)?.len();
+        let size = match std::fs::metadata(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let problem = format!("there is no finished run in it ({SUMMARY_JSON} is missing)");
+                return Err(EvaluationError::damaged(folder, problem));
+            }
+            facts => facts.map_err(io)?.len(),
+        };
         if size > Self::LARGEST_SUMMARY_BYTES {
             return Err(EvaluationError::damaged(&path, format_args!("{size} bytes are no summary of a run")));
         }

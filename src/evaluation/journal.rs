@@ -179,11 +179,12 @@ impl Journal {
 
 /// In what two runs differ, in words.
 fn difference(found: &Header, wanted: &Header) -> Option<String> {
-    if found.saves_heatmaps != wanted.saves_heatmaps {
-        let word = if found.saves_heatmaps { "saved" } else { "unsaved" };
-        return Some(format!("{word} heatmaps"));
-    }
-    differing(&found.run, &wanted.run)
+    let heatmaps = match (found.saves_heatmaps, wanted.saves_heatmaps) {
+        (true, false) => Some("heatmaps that are kept (--save-heatmaps)".to_owned()),
+        (false, true) => Some("heatmaps that were not kept".to_owned()),
+        _ => None,
+    };
+    differing(&found.run, &wanted.run).or(heatmaps)
 }
 
 /// In what two descriptions differ, in words.

@@ -145,6 +145,9 @@ impl Plan {
             });
             models.push(PlannedModel { label, localizer });
         }
+        if request.limit == Some(0) {
+            return Err(EvaluationError::Wrong("no clip is asked for: the limit is 0".into()));
+        }
         let classes = request.classes.as_deref().map(ClassNumbers::read).transpose()?;
         let count = request.limit.unwrap_or(usize::MAX).min(dataset.clips.len());
         let clips = request.shard.map_or(0..count, |shard| shard.range(count));

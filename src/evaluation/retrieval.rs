@@ -50,7 +50,7 @@ impl Similarity {
 
 /// Of the bootstrap: the same ranks give the same intervals.
 const SEED: u64 = 0x5e7_41e7;
-/// Largest rank of which the recall is given.
+/// Largest rank, where there are so many clips, of which the recall is given.
 const CURVE_POINTS: usize = 100;
 
 /// R@k in one direction. Ties with the true pair count as a stable sort leaves them, for it, and against it.
@@ -63,7 +63,7 @@ pub struct Recalls {
     /// 95 % bootstrap intervals of `pessimistic` over the questions.
     pub intervals: [[f64; 2]; 3],
     pub median_rank: f64,
-    /// R@1, R@2 … R@100, ties against the pair.
+    /// R@1, R@2 … R@100 or as far as there are clips, ties against the pair.
     pub curve: Vec<f64>,
 }
 
@@ -309,6 +309,6 @@ fn recalls(matrix: &Similarities, direction: Direction) -> Recalls {
         pessimistic: of(Ties::Pessimistic),
         intervals: std::array::from_fn(|_| intervals.next().unwrap_or([f64::NAN; 2])),
         median_rank: median_rank(&matrix.ranks(direction, Ties::Stable)),
-        curve: (1..=CURVE_POINTS).map(|k| recall_at(&pessimistic, k)).collect(),
+        curve: (1..=CURVE_POINTS.min(pessimistic.len())).map(|k| recall_at(&pessimistic, k)).collect(),
     }
 }

@@ -139,7 +139,7 @@ pub struct ScoreRow {
     pub full_frame: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_probe: Option<f64>,
-    /// The best that any mask of the rule's size reaches; `None` where the rule has no fixed size.
+    /// The best that any mask of the rule's size reaches where the model sees; `None` where the rule has no fixed size.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ceiling: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -128,6 +128,9 @@ pub fn evaluate(
 ) -> Result<Outcome, EvaluationError> {
     let plan = Plan::open(request, shelf)?;
     let out = options.out.as_path();
+    if out.is_file() {
+        return Err(EvaluationError::damaged(out, "this is a file; a run needs a folder of its own"));
+    }
     std::fs::create_dir_all(out).map_err(|error| EvaluationError::io(out, error))?;
     let mut running = Running::new(&plan);
     let mut failed = BTreeSet::new();

@@ -4,7 +4,7 @@ use super::curve::{Curve, FLevels};
 use super::row::ScoreRow;
 use crate::geometry::Size;
 use crate::heatmap::{Grid, Heatmap, Normalization};
-use crate::metrics::references::{centre_box, fixed_probe, full_frame, rule_ceiling};
+use crate::metrics::references::{centre_box, fixed_probe, full_frame, rule_ceiling, rule_ceiling_within};
 use crate::metrics::sources::segmentation::f_levels;
 use crate::metrics::sources::silent_share;
 use crate::metrics::{Binarized, Bitmap, CiouCurve, GroundTruthMap, Protocol, mask_ciou, mean};
@@ -85,7 +85,14 @@ impl Scorer {
             row.centre_box = finite(references.centre_box);
             row.full_frame = finite(references.full_frame);
             row.fixed_probe = finite(references.fixed_probe);
-            row.ceiling = references.ceiling.and_then(finite);
+            let values = map.grid.values();
+            row.ceiling = if values.iter().any(|value| value.is_nan()) {
+                let sees = |index: usize| values.get(index).is_some_and(|value| !value.is_nan());
+                let seen = Bitmap::from_fn(self.protocol.side, sees);
+                rule_ceiling_within(&self.protocol, truth, &seen).and_then(finite)
+            } else {
+                references.ceiling.and_then(finite)
+            };
         }
     }
 }

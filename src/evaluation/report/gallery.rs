@@ -95,7 +95,11 @@ pub fn clip_pictures(
                     right: point.ciou >= result.accuracy.first().map_or(0.5, |accuracy| accuracy.success),
                 };
                 let pictures = picture_of(&plan, clip, protocol_of(result), maps, point, stop);
-                let order = if shown == Shown::Worst { point.ciou } else { -point.ciou };
+                let order = match shown {
+                    Shown::Worst => point.ciou,
+                    Shown::Best => -point.ciou,
+                    Shown::FalseAlarm => -point.confidence,
+                };
                 drawn.extend(pictures.map(|pictures| (order, ClipPicture { subject, pictures })));
             }
         }

@@ -36,7 +36,7 @@ pub fn html(
     let tables = tables(run);
     let mut page = Page { run, points, out: String::with_capacity(1 << 18) };
     page.head();
-    page.top(remarks);
+    page.top(remarks, retrieved.is_some());
     for (number, described) in run.run.protocols.iter().enumerate() {
         let suffix = format!("-{}", number + 1);
         let own: Vec<&Table> = tables.iter().filter(|table| table.id.ends_with(&suffix)).collect();
@@ -84,7 +84,7 @@ impl Page<'_> {
         );
     }
 
-    fn top(&mut self, remarks: &[String]) {
+    fn top(&mut self, remarks: &[String], retrieved: bool) {
         let run = self.run;
         let dataset = &run.run.dataset;
         let known = dataset.benchmark != crate::dataset::Benchmark::Plain.name();
@@ -128,6 +128,9 @@ impl Page<'_> {
         for (number, described) in run.run.protocols.iter().enumerate() {
             let title = protocol_title(&described.protocol);
             let _ = write!(self.out, "<a href=\"#protocol-{}\">{}</a>", number + 1, Html(title));
+        }
+        if retrieved {
+            self.out.push_str("<a href=\"#retrieved\">Retrieval</a>");
         }
         self.out.push_str("<a href=\"#maps\">Mean maps</a><a href=\"#run\">The run</a></div></nav><main>");
     }
@@ -203,7 +206,10 @@ impl Page<'_> {
         let mut key = Vec::new();
         if table.rows.iter().any(|row| row.kind == RowKind::Reference) {
             key.push("Shares in percent; small figures are 95 % intervals over clips. Bold is the best of the models.");
-            key.push("Grey rows neither look nor listen and are of the same clips; the ceiling is the best any mask of the rule's size reaches.");
+            key.push("Grey rows neither look nor listen and are of the same clips.");
+        }
+        if table.rows.iter().any(|row| row.kind == RowKind::Ceiling) {
+            key.push("The ceiling is the best any mask of the rule's size reaches.");
         }
         if any_low {
             key.push("▾ is not above the fixed probe, one blob for every clip.");
@@ -386,7 +392,10 @@ impl Page<'_> {
             ("Rows", format!("{}, of which {} are drawn", count(run.rows), count(rows))),
             ("Software", run.run.software.clone()),
         ];
-        for (name, value) in facts {
+        let classes = run.run.classes.as_ref();
+        let classes =
+            classes.map(|file| ("Which class is which", format!("{}, SHA-256 {}", file.path.display(), file.sha256)));
+        for (name, value) in facts.into_iter().chain(classes) {
             let _ = write!(self.out, "<dt>{name}</dt><dd>{}</dd>", Html(value));
         }
         for (place, model) in run.run.models.iter().enumerate() {

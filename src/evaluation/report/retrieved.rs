@@ -24,7 +24,7 @@ impl Retrieved {
                 columns.push(Column::new(format!("{way} R@{k}"), meaning, Unit::Percent));
             }
         }
-        columns.push(Column::new("clips", "Clips that took part; chance is k of them", Unit::Count).unranked());
+        columns.push(Column::new("clips", "Clips that took part", Unit::Count).unranked());
         let mut notes = Vec::new();
         let mut rows = Vec::new();
         for model in &self.0.results {
@@ -39,6 +39,12 @@ impl Retrieved {
             }
             cells.push(Cell::plain(model.clips as f64));
             rows.push(Row { name: model.model.clone(), kind: RowKind::Model(Self::place(run, &model.model)), cells });
+        }
+        if let Some(clips) = self.0.results.iter().map(|model| model.clips).max() {
+            let chance = |k: usize| Cell::plain((k as f64 / clips as f64).min(1.0));
+            let mut cells: Vec<Cell> = [1, 5, 10, 1, 5, 10].map(chance).to_vec();
+            cells.push(Cell::NONE);
+            rows.push(Row { name: "Chance".into(), kind: RowKind::Reference, cells });
         }
         if !self.0.deaf.is_empty() {
             notes.push(format!("Left out, since they hear nothing: {}", self.0.deaf.join(", ")));
@@ -63,8 +69,13 @@ impl Retrieved {
                     marked: false,
                 }
             });
-            let series: Vec<Series> = series.collect();
+            let mut series: Vec<Series> = series.collect();
             let most = series.iter().map(|series| series.points.len()).max().unwrap_or(1).max(2);
+            if let Some(clips) = self.0.results.iter().map(|model| model.clips).max() {
+                let chance = |k: usize| [k as f64, (k as f64 / clips as f64).min(1.0)];
+                let points = (1..=most).map(chance).collect();
+                series.push(Series { name: "chance".into(), look: Look::Reference(0), points, marked: false });
+            }
             Chart {
                 title: title.into(),
                 reading: "How often the true pair is among the first k, ties counting against it.".into(),

@@ -147,12 +147,35 @@ impl Scope<'_> {
             reference("Centre box", RowKind::Reference, "centre-box", &references.centre_box);
             reference("Full frame", RowKind::Reference, "full-frame", &references.full_frame);
             reference("Fixed probe", RowKind::Reference, "fixed-probe", &references.fixed_probe);
-            if let Some(ceiling) = &references.ceiling {
-                reference("Ceiling of the rule", RowKind::Ceiling, "ceiling", ceiling);
+            for (name, ceiling) in self.ceilings() {
+                reference(&name, RowKind::Ceiling, "ceiling", ceiling);
             }
         }
         let title = protocol_title(self.protocol);
         Table { notes, ..self.table("results", title, columns, rows) }
+    }
+
+    /// The ceiling for models that see the whole frame, then of each that sees a part of it.
+    fn ceilings(&self) -> Vec<(String, &Reference)> {
+        let own = |result: &&'_ Summary| result.references.ceiling.as_ref().map(|ceiling| ceiling.mean_ciou.value);
+        let most = self.results.iter().copied().max_by_key(|result| result.scored);
+        let whole = self
+            .results
+            .iter()
+            .copied()
+            .filter(|result| most.is_some_and(|most| most.scored == result.scored))
+            .max_by(|a, b| own(a).unwrap_or(f64::NAN).total_cmp(&own(b).unwrap_or(f64::NAN)));
+        let Some(whole) = whole else { return Vec::new() };
+        let differs = |result: &&Summary| {
+            let (a, b) = (own(result).unwrap_or(f64::NAN), own(&whole).unwrap_or(f64::NAN));
+            result.scored == whole.scored && (a - b).abs() > 1e-9
+        };
+        let parts = self.results.iter().copied().filter(differs).map(|part| {
+            let name = format!("Ceiling where {} looks", part.model);
+            Some((name, part.references.ceiling.as_ref()?))
+        });
+        let first = whole.references.ceiling.as_ref().map(|ceiling| ("Ceiling of the rule".to_owned(), ceiling));
+        [first].into_iter().chain(parts).flatten().collect()
     }
 
     /// The success thresholds that all results have, the main one first.
