@@ -31,7 +31,6 @@ struct Under {
     protocol: Protocol,
     threshold: Option<f32>,
     window: WindowRule,
-    own_sound: bool,
     /// Which project, by how often the list was taken anew.
     dataset_version: u64,
 }
@@ -42,15 +41,13 @@ impl Under {
             protocol: state.protocol.clone(),
             threshold: state.threshold,
             window: state.window_rule,
-            own_sound: state.heard_choice() == SoundChoice::Own,
             dataset_version: state.dataset_version,
         }
     }
 
-    /// The name in the project; `None` where the scores are of a trial, not of the clip as it is.
+    /// The name in the project; `None` while a threshold is being tried.
     fn name(&self) -> Option<String> {
-        let as_it_is = self.threshold.is_none() && self.own_sound;
-        as_it_is.then(|| format!("{}, window {}", self.protocol, self.window.name()))
+        self.threshold.is_none().then(|| format!("{}, window {}", self.protocol, self.window.name()))
     }
 }
 
@@ -82,11 +79,12 @@ impl App {
         }
     }
 
-    /// Notes what the clip on stage scores now.
+    /// Notes what the clip on stage scores now, while it is heard as it is.
     pub(super) fn keep_scores(&mut self) {
         let selected = self.state.selected_clip.and_then(|index| self.state.clips.get(index));
         let Some(clip) = selected.and_then(|row| row.stored) else { return };
-        let Some(name) = Under::of(&self.state).name() else { return };
+        let own_sound = self.state.heard_choice() == SoundChoice::Own;
+        let Some(name) = Under::of(&self.state).name().filter(|_| own_sound) else { return };
         let of_slot = |slot: &super::state::ModelSlot| {
             let (ciou, confidence) =
                 (mean_of(&slot.lane, |found| found.ciou), mean_of(&slot.lane, |found| found.confidence));

@@ -37,6 +37,7 @@ impl App {
 
     fn start_desk(&mut self, path: PathBuf, dataset: Option<Dataset>) {
         // The one before writes what it still has to write first.
+        self.write_scores();
         self.state.project = None;
         self.state.project_is_read = false;
         match ProjectDesk::open(path.clone(), dataset, self.wake()) {
