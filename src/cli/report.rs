@@ -8,7 +8,8 @@ use std::sync::atomic::AtomicBool;
 use clap::Args;
 
 use super::evaluate::EvaluateError;
-use crate::evaluation::{FinishedRun, report};
+use crate::evaluation::report::{self, Retrieved};
+use crate::evaluation::{FinishedRun, RetrievalRun};
 use crate::localizers::store::Shelf;
 
 #[derive(Debug, Args)]
@@ -36,7 +37,9 @@ pub struct ReportArguments {
 pub fn run(arguments: &ReportArguments, out: &mut dyn Write) -> Result<(), EvaluateError> {
     let run = FinishedRun::open(&arguments.run)?;
     if arguments.latex || arguments.markdown {
-        let tables = report::tables(&run.summary);
+        let mut tables = report::tables(&run.summary);
+        let retrieved = RetrievalRun::of_folder(&run.folder)?.map(Retrieved);
+        tables.extend(retrieved.map(|retrieved| retrieved.table(&run.summary)));
         let text = if arguments.latex { report::latex(&tables) } else { report::markdown(&tables) };
         out.write_all(text.as_bytes())?;
         return Ok(());

@@ -18,6 +18,8 @@ pub fn tables(run: &RunSummary) -> Vec<Table> {
         }
         let scope = Scope { run, number, protocol: &described.protocol, results };
         tables.push(scope.main());
+        tables.extend(scope.sources());
+        tables.extend(scope.masks());
         tables.extend(scope.detection());
         tables.extend(scope.sizes());
         tables.extend(scope.negatives());
@@ -79,26 +81,6 @@ impl Scope<'_> {
             columns.push(Column::new("IIoU", "Share of pictures of which every sound is localized", Unit::Percent));
             columns.push(Column::new("IAUC", "Area under IIoU over its threshold", Unit::Percent));
         }
-        let sources = self.results.iter().any(|result| result.sources.is_some());
-        if sources {
-            let each = "Mean over the sources that sound together in a picture";
-            columns.push(Column::new("CIoU@0.3", each, Unit::Percent));
-            columns.push(Column::new("CIoU@0.5", each, Unit::Percent));
-            columns.push(Column::new("AUC sources", each, Unit::Percent));
-            let silent = "NSA: share of the frame that the maps of silent classes leave silent";
-            columns.push(Column::new("NSA", silent, Unit::Percent));
-            columns.push(Column::new("class-aware", "Mean of two sources, each against its own boxes", Unit::Percent));
-            columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
-        }
-        let masks = self.results.iter().any(|result| result.segmentation.is_some());
-        if masks {
-            let overlap = "Mean intersection over union; where nothing is to be marked, the share left unmarked";
-            columns.push(Column::new("M_J", overlap, Unit::Percent));
-            let by_video =
-                "F-measure (β² = 0.3) of each video at its own best threshold, then the mean: AVSBench's code";
-            columns.push(Column::new("M_F", by_video, Unit::Percent));
-            columns.push(Column::new("M_F at once", "F-measure at one threshold for all pictures", Unit::Percent));
-        }
         columns
             .push(Column::new("clips", "Positives with a map, which these figures are over", Unit::Count).unranked());
         let mut notes = Vec::new();
@@ -118,19 +100,6 @@ impl Scope<'_> {
             if pairs {
                 let [iiou, iauc] = result.pairs.map_or([Figure::NONE; 2], |pairs| [pairs.iiou, pairs.iauc]);
                 cells.extend([iiou, iauc].map(Cell::from));
-            }
-            if sources {
-                let shown = result.sources.map_or([Figure::NONE; 6], |sources| {
-                    let SourceSummary { success_at_30, success_at_50, auc, silent_area, .. } = sources;
-                    [success_at_30, success_at_50, auc, silent_area, sources.class_aware, sources.class_agnostic]
-                });
-                cells.extend(shown.map(Cell::from));
-            }
-            if masks {
-                let shown = result
-                    .segmentation
-                    .map_or([Figure::NONE; 3], |found| [found.mean_iou, found.f_measure, found.f_measure_at_once]);
-                cells.extend(shown.map(Cell::from));
             }
             let positives = result.kinds.get(&ClipKind::Positive).copied().unwrap_or(0);
             cells.push(Cell::plain(positives as f64));
@@ -203,6 +172,66 @@ impl Scope<'_> {
         if let (Some(auc), Some(cell)) = (known.auc, cells.get_mut(successes.len())) {
             cell.published = Some((percent(auc), number));
         }
+    }
+
+    /// Figures by source, where several things sound in a picture.
+    fn sources(&self) -> Option<Table> {
+        let found: Vec<(&Summary, SourceSummary)> =
+            self.results.iter().filter_map(|result| Some((*result, result.sources?))).collect();
+        let each = "A picture's cIoU is the mean over the sources that sound in it, each against its own boxes (DSOL)";
+        let silent = "Share of the frame that the maps of silent classes leave silent";
+        let mut columns = vec![
+            Column::new("CIoU@0.3", each, Unit::Percent),
+            Column::new("CIoU@0.5", each, Unit::Percent),
+            Column::new("AUC", each, Unit::Percent),
+        ];
+        let has_silent = found.iter().any(|(_, sources)| !sources.silent_area.value.is_nan());
+        if has_silent {
+            columns.push(Column::new("NSA", silent, Unit::Percent));
+        }
+        let aware = "Mean cIoU of the two sources of a picture, each against its own boxes (coarse-to-fine)";
+        columns.push(Column::new("class-aware", aware, Unit::Percent));
+        columns.push(Column::new("class-blind", "The same pictures against all boxes", Unit::Percent));
+        columns.push(Column::new("pictures", "Pictures with a sounding source", Unit::Count).unranked());
+        let row = |(result, sources): &(&Summary, SourceSummary)| {
+            let mut shown = vec![sources.success_at_30, sources.success_at_50, sources.auc];
+            shown.extend(has_silent.then_some(sources.silent_area));
+            shown.extend([sources.class_aware, sources.class_agnostic]);
+            let mut cells: Vec<Cell> = shown.into_iter().map(Cell::from).collect();
+            cells.push(Cell::plain(sources.images as f64));
+            self.row(result, cells)
+        };
+        let rows: Vec<Row> = found.iter().map(row).collect();
+        let title = format!("Source by source · {}", protocol_title(self.protocol));
+        let mut table = self.table("sources", title, columns, rows);
+        if !has_silent {
+            let note =
+                "Every model answers with one map for all sources, or nobody said which of its classes is which.";
+            table.notes.push(note.into());
+        }
+        (!found.is_empty()).then_some(table)
+    }
+
+    /// AVSBench's figures, where score maps are probabilities.
+    fn masks(&self) -> Option<Table> {
+        let overlap = "Mean intersection over union; where nothing is to be marked, the share left unmarked";
+        let by_video = "F-measure (β² = 0.3) of each video at its own best threshold, then the mean: AVSBench's code";
+        let columns = vec![
+            Column::new("M_J", overlap, Unit::Percent),
+            Column::new("M_F", by_video, Unit::Percent),
+            Column::new("M_F at once", "F-measure at one threshold for all pictures", Unit::Percent),
+            Column::new("pictures", "Pictures that M_J is over", Unit::Count).unranked(),
+            Column::new("videos", "Videos that M_F is over", Unit::Count).unranked(),
+        ];
+        let row = |result: &&Summary| {
+            let found = result.segmentation?;
+            let mut cells = [found.mean_iou, found.f_measure, found.f_measure_at_once].map(Cell::from).to_vec();
+            cells.extend([found.pictures, found.videos].map(|count| Cell::plain(count as f64)));
+            Some(self.row(result, cells))
+        };
+        let rows: Vec<Row> = self.results.iter().filter_map(row).collect();
+        let title = format!("As AVSBench scores · {}", protocol_title(self.protocol));
+        (!rows.is_empty()).then(|| self.table("masks", title, columns, rows))
     }
 
     /// What confidence is worth; only where there are negatives.
