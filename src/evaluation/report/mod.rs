@@ -111,6 +111,48 @@ mod tests {
     }
 
     #[test]
+    fn a_model_that_sees_a_part_has_a_ceiling_of_its_own() {
+        let mut run = sample::run();
+        run.results[1].references.ceiling.as_mut().unwrap().mean_ciou.value = 0.6;
+        let rows: Vec<String> = tables(&run)[0].rows.iter().skip(5).map(|row| row.name.clone()).collect();
+        assert_eq!(rows, ["Ceiling for lvs".to_owned(), format!("Ceiling for {}", sample::HOSTILE)]);
+    }
+
+    #[test]
+    fn tables_of_sources_and_masks_stand_by_themselves() {
+        let mut run = sample::run();
+        let figure = run.results[0].auc;
+        run.results[0].sources = Some(crate::evaluation::SourceSummary {
+            images: 7,
+            success_at_30: figure,
+            success_at_50: figure,
+            auc: figure,
+            silent_area: crate::evaluation::Figure::NONE,
+            class_aware: figure,
+            class_agnostic: figure,
+        });
+        run.results[0].segmentation = Some(crate::evaluation::SegmentationSummary {
+            pictures: 20,
+            without_target: 1,
+            videos: 4,
+            mean_iou: figure,
+            f_measure: figure,
+            f_measure_at_once: figure,
+        });
+        let tables = tables(&run);
+        let columns = |id: &str| -> Vec<String> {
+            let table = tables.iter().find(|table| table.id == id).unwrap();
+            assert_eq!(table.rows.len(), 1, "of the one model that has them");
+            assert!(table.rows.iter().all(|row| row.cells.len() == table.columns.len()));
+            table.columns.iter().map(|column| column.name.clone()).collect()
+        };
+        assert_eq!(columns("sources-1"), ["CIoU@0.3", "CIoU@0.5", "AUC", "class-aware", "class-blind", "pictures"]);
+        assert_eq!(columns("masks-1"), ["M_J", "M_F", "M_F at once", "pictures", "videos"]);
+        run.results[0].sources.as_mut().unwrap().silent_area = figure;
+        assert!(super::tables(&run).iter().any(|table| table.columns.iter().any(|column| column.name == "NSA")));
+    }
+
+    #[test]
     fn tables_have_the_papers_columns_and_the_references_of_the_list() {
         let run = sample::run();
         let tables = tables(&run);

@@ -208,8 +208,13 @@ impl Page<'_> {
             key.push("Shares in percent; small figures are 95 % intervals over clips. Bold is the best of the models.");
             key.push("Grey rows neither look nor listen and are of the same clips.");
         }
-        if table.rows.iter().any(|row| row.kind == RowKind::Ceiling) {
-            key.push("The ceiling is the best any mask of the rule's size reaches.");
+        match table.rows.iter().filter(|row| row.kind == RowKind::Ceiling).count() {
+            0 => {}
+            1 => key.push("The ceiling is the best any mask of the rule's size reaches."),
+            _ => key.push(
+                "The ceiling is the best any mask of the rule's size reaches; where a model sees a part of the frame, the \
+                 rule marks a part of that.",
+            ),
         }
         if any_low {
             key.push("▾ is not above the fixed probe, one blob for every clip.");

@@ -124,27 +124,24 @@ impl Scope<'_> {
         Table { notes, ..self.table("results", title, columns, rows) }
     }
 
-    /// The ceiling for models that see the whole frame, then of each that sees a part of it.
+    /// The ceiling of the rule, or one for each kind of models where some see a part of the frame.
     fn ceilings(&self) -> Vec<(String, &Reference)> {
-        let own = |result: &&'_ Summary| result.references.ceiling.as_ref().map(|ceiling| ceiling.mean_ciou.value);
-        let most = self.results.iter().copied().max_by_key(|result| result.scored);
-        let whole = self
-            .results
-            .iter()
-            .copied()
-            .filter(|result| most.is_some_and(|most| most.scored == result.scored))
-            .max_by(|a, b| own(a).unwrap_or(f64::NAN).total_cmp(&own(b).unwrap_or(f64::NAN)));
-        let Some(whole) = whole else { return Vec::new() };
-        let differs = |result: &&Summary| {
-            let (a, b) = (own(result).unwrap_or(f64::NAN), own(&whole).unwrap_or(f64::NAN));
-            result.scored == whole.scored && (a - b).abs() > 1e-9
+        let most = self.results.iter().map(|result| result.scored).max();
+        let mut groups: Vec<(Vec<&str>, &Reference)> = Vec::new();
+        // Over fewer clips a ceiling differs for no other reason.
+        for result in self.results.iter().filter(|result| Some(result.scored) == most) {
+            let Some(ceiling) = &result.references.ceiling else { continue };
+            match groups.iter_mut().find(|(_, known)| known.mean_ciou.value == ceiling.mean_ciou.value) {
+                Some((models, _)) => models.push(&result.model),
+                None => groups.push((vec![&result.model], ceiling)),
+            }
+        }
+        let alone = groups.len() == 1;
+        let name = |models: Vec<&str>| match alone {
+            true => "Ceiling of the rule".to_owned(),
+            false => format!("Ceiling for {}", models.join(", ")),
         };
-        let parts = self.results.iter().copied().filter(differs).map(|part| {
-            let name = format!("Ceiling where {} looks", part.model);
-            Some((name, part.references.ceiling.as_ref()?))
-        });
-        let first = whole.references.ceiling.as_ref().map(|ceiling| ("Ceiling of the rule".to_owned(), ceiling));
-        [first].into_iter().chain(parts).flatten().collect()
+        groups.into_iter().map(|(models, ceiling)| (name(models), ceiling)).collect()
     }
 
     /// The success thresholds that all results have, the main one first.
