@@ -21,7 +21,7 @@ pub const PARTIAL: u8 = 3;
 
 #[derive(Debug, Args)]
 pub struct EvaluateArguments {
-    /// A folder, an annotation file or a list
+    /// A folder, an annotation file, a list or a project
     dataset: PathBuf,
     /// A model: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
     #[arg(long = "model", value_name = "ID[=WEIGHTS]", required = true)]
@@ -77,7 +77,7 @@ pub struct ScoreArguments {
     /// Saved maps: a .npz, a .npy or a folder; may be given several times
     #[arg(long, value_name = "FILE", required = true)]
     predictions: Vec<PathBuf>,
-    /// A folder, an annotation file or a list
+    /// A folder, an annotation file, a list or a project
     #[arg(long)]
     dataset: PathBuf,
     #[command(flatten)]

@@ -114,7 +114,7 @@ pub fn merge(arguments: &MergeArguments, out: &mut dyn Write) -> Result<u8, Eval
 
 #[derive(Debug, Args)]
 pub struct RetrieveArguments {
-    /// A folder, an annotation file or a list
+    /// A folder, an annotation file, a list or a project
     dataset: PathBuf,
     /// A model: ID or ID=WEIGHTS[,WEIGHTS…]; may be given several times
     #[arg(long = "model", value_name = "ID[=WEIGHTS]", required = true)]

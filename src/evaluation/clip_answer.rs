@@ -247,8 +247,7 @@ impl AnswersOfModel {
         heard: &mut Heard,
     ) {
         let sources: Vec<&str> = questions.iter().filter_map(|question| question.source).collect();
-        let whole = questions.first().filter(|_| !sources.is_empty());
-        let Some(embedding) = whole.and_then(|whole| asking.embedding(whole, heard).ok()) else { return };
+        let Some(embedding) = questions.first().and_then(|whole| asking.embedding(whole, heard).ok()) else { return };
         let found = match localizer.class_maps(features, &embedding) {
             Ok(None) => return,
             Ok(Some(found)) => numbers.sorted(found.maps, &sources, asking.plan.dataset.benchmark),
@@ -261,7 +260,9 @@ impl AnswersOfModel {
         let of_sources = questions.iter().zip(&mut self.heatmaps).filter(|(question, _)| question.source.is_some());
         of_sources.zip(sounding).for_each(|((_, heatmap), own)| *heatmap = own);
         if let Ok((all, silent)) = silent {
-            (self.classes, self.silent) = (all, silent);
+            self.classes = all;
+            // Where nothing is named, it is not known what is silent.
+            self.silent = if sources.is_empty() { Vec::new() } else { silent };
         }
     }
 
