@@ -3,7 +3,7 @@
 
 use candle_core::Tensor;
 
-use super::cosine::{map_array, normalized, product_map, values_of};
+use super::cosine::{map_array, normalized, product_map, sigmoid, values_of};
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
@@ -99,10 +99,6 @@ impl Localizer for Avol {
             ..Heatmap::over_whole_frame(mismatch.map(|value| 1.0 - value), features.frame)
         })
     }
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 /// A network of the same family that only says whether a picture and a sound belong together.

@@ -3,7 +3,7 @@
 
 use candle_core::Tensor;
 
-use super::cosine::{grid, normalized, normalized_map, product_map, shaped, values_of};
+use super::cosine::{grid, normalized, normalized_map, product_map, shaped, sigmoid, values_of};
 use super::dmc::stem;
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
@@ -69,10 +69,6 @@ fn projection(weights: &StateView, key: &str) -> Result<[Linear; 2]> {
 
 fn projected([first, second]: &[Linear; 2], rows: &Tensor) -> Result<Tensor> {
     Ok(second.forward(&first.forward(rows)?)?)
-}
-
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
 }
 
 impl Localizer for CoarseToFine {

@@ -13,6 +13,11 @@ pub(super) fn values_of(tensor: &Tensor) -> Result<Vec<f32>> {
     Ok(tensor.flatten_all()?.to_vec1()?)
 }
 
+/// Where many of these systems put a scaled product before they show it.
+pub(super) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + (-x).exp())
+}
+
 /// The vector at length 1.
 pub(super) fn normalized(mut vector: Vec<f32>) -> Vec<f32> {
     let norm = norm(vector.iter().copied());

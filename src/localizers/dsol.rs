@@ -5,7 +5,7 @@ use std::path::Path;
 
 use candle_core::{Device, Tensor};
 
-use super::cosine::{grid, normalized, normalized_map, product_map, shaped, values_of};
+use super::cosine::{grid, normalized, normalized_map, product_map, shaped, sigmoid, values_of};
 use super::dmc::{one_second_info, stem};
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
@@ -117,7 +117,7 @@ impl Dsol {
     /// How much each place sounds.
     fn sounding(&self, features: &ImageFeatures, embedding: &QueryEmbedding) -> Result<Grid> {
         let cosines = product_map(features.parts.get("features")?, embedding.parts.get("sound")?.values())?;
-        Ok(cosines.map(|cosine| 1.0 / (1.0 + (-self.scale * cosine).exp())))
+        Ok(cosines.map(|cosine| sigmoid(self.scale * cosine)))
     }
 }
 

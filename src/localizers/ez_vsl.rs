@@ -2,14 +2,14 @@
 //! keys are the same.
 
 use super::cosine::{normalized, normalized_map, product_map, values_of};
-use super::object_guide::{ObjectGuide, object_grid};
+use super::object_guide::ObjectGuide;
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
     Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
     QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
-use crate::heatmap::{Heatmap, Mixture, ObjectPrior};
+use crate::heatmap::{Heatmap, Mixture};
 use crate::network::{Activation, Conv2d, Conv2dConfig, Linear, ResNet18, ResNet18Config, StateDict, global_max_pool};
 use crate::signal::{AudioWindow, Resampler, Spectrogram, Waveform, cut_repeating, log_psd, mono_16bit};
 
@@ -30,13 +30,14 @@ impl EzVsl {
     pub(super) fn new(system: &'static System, weights: &StateDict) -> Result<Self> {
         let guided = system.id == "ez-vsl-ogl";
         let every = weights.view();
+        let mixture = Mixture::MinMax { alpha: 0.4 };
         Ok(Self {
             info: info(system, None, weights)?,
             vision: ResNet18::new(&weights.under("imgnet."), &ResNet18Config::default())?,
             vision_projection: Conv2d::new(&every, "img_proj", &Conv2dConfig::default())?,
             audio: ResNet18::new(&weights.under("audnet."), &ResNet18Config::default())?,
             audio_projection: Linear::new(&every, "aud_proj", Activation::None)?,
-            object_guide: guided.then(|| ObjectGuide::new(&every)).transpose()?,
+            object_guide: guided.then(|| ObjectGuide::new(&every, mixture)).transpose()?,
         })
     }
 }
@@ -77,7 +78,7 @@ impl Localizer for EzVsl {
         let projected = self.vision_projection.forward(&self.vision.forward(&image)?)?;
         let mut arrays = vec![("features", normalized_map(&projected)?)];
         if let Some(guide) = &self.object_guide {
-            arrays.push(("objects", guide.map(&image)?));
+            arrays.push(guide.look(&image)?);
         }
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), arrays) })
     }
@@ -94,13 +95,7 @@ impl Localizer for EzVsl {
         let sound = embedding.parts.get("sound")?;
         let cosines = product_map(features.parts.get("features")?, sound.values())?;
         let values = cosines.map(|cosine| cosine / TEMPERATURE);
-        let object_prior = match self.object_guide {
-            Some(_) => {
-                let values = object_grid(features.parts.get("objects")?)?;
-                Some(ObjectPrior { values, mixture: Mixture::MinMax { alpha: 0.4 } })
-            }
-            None => None,
-        };
+        let object_prior = self.object_guide.as_ref().map(|guide| guide.prior(features)).transpose()?;
         let confidence = Some(values.range().1);
         Ok(Heatmap {
             values,

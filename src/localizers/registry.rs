@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::alignment::Alignment;
+use super::alignment::alignment;
 use super::attention10k::Attention10k;
 use super::avol::Avol;
 use super::baselines::Baseline;
@@ -12,14 +12,14 @@ use super::dmc::Dmc;
 use super::dsol::{self, Dsol};
 use super::ez_vsl::EzVsl;
 use super::hear_the_flow::HearTheFlow;
-use super::lvs::Lvs;
+use super::lvs::lvs;
 use super::onnx::{self, Onnx};
 use super::precomputed::Precomputed;
 use super::rcgrad::RcGrad;
 use super::slavc::{Branch, Slavc};
-use super::ssl_tie::SslTie;
+use super::ssl_tie::ssl_tie;
 use super::sspl::Sspl;
-use super::variants::{self, ANTIALIASED, MOMENTUM, RUNNING_STATISTICS};
+use super::variants::{self, MOMENTUM, RUNNING_STATISTICS};
 use super::{Localizer, LocalizerError, Result};
 use crate::network::arrays::ArrayError;
 use crate::network::{BatchNorm, StateDict, checkpoint};
@@ -133,12 +133,9 @@ pub fn build_variant(id: &str, variant: Option<&str>, weights: &StateDict) -> Re
     let system = find(id).ok_or_else(|| LocalizerError::UnknownSystem { id: id.to_owned() })?;
     check_variant(system, variant)?;
     Ok(match system.id {
-        "lvs" => Box::new(Lvs::new(system, weights)?),
-        "ssl-tie" => Box::new(SslTie::new(system, weights)?),
-        "hardpos" | "alignment" | "alignment-ogl" => match variant {
-            Some(ANTIALIASED) => Box::new(Alignment::antialiased(system, weights)?),
-            _ => Box::new(Alignment::new(system, weights)?),
-        },
+        "lvs" => Box::new(lvs(system, weights)?),
+        "ssl-tie" => Box::new(ssl_tie(system, weights)?),
+        "hardpos" | "alignment" | "alignment-ogl" => Box::new(alignment(system, variant, weights)?),
         "ez-vsl" | "ez-vsl-ogl" | "fnac" => Box::new(EzVsl::new(system, weights)?),
         "slavc" | "slavc-ogl" => {
             let branch = if variant == Some(MOMENTUM) { Branch::Momentum } else { Branch::Online };

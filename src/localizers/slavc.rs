@@ -2,7 +2,7 @@
 
 use super::cosine::{grid, normalized, normalized_map, product_map, values_of};
 use super::ez_vsl::{TEMPERATURE, info, spectrogram};
-use super::object_guide::{ObjectGuide, object_grid};
+use super::object_guide::ObjectGuide;
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
@@ -40,6 +40,7 @@ impl Slavc {
             Branch::Momentum => ("momentum_", Some("The momentum branch (--use_mom_eval of the authors' test)")),
         };
         let every = weights.view();
+        let mixture = Mixture::FixedRange { alpha: 0.9, object_full_scale: OBJECT_FULL_SCALE };
         let guided = system.id == "slavc-ogl";
         let projection =
             |place: usize| Conv2d::new(&every, &format!("{prefix}img_proj{place}"), &Conv2dConfig::default());
@@ -50,7 +51,7 @@ impl Slavc {
             vision_projections: [projection(1)?, projection(2)?],
             audio: ResNet18::new(&weights.under(&format!("{prefix}audnet.")), &ResNet18Config::default())?,
             audio_projections: [linear(1)?, linear(2)?],
-            object_guide: guided.then(|| ObjectGuide::new(&every)).transpose()?,
+            object_guide: guided.then(|| ObjectGuide::new(&every, mixture)).transpose()?,
         })
     }
 }
@@ -71,7 +72,7 @@ impl Localizer for Slavc {
             arrays.push((name, normalized_map(&projection.forward(&features)?)?));
         }
         if let Some(guide) = &self.object_guide {
-            arrays.push(("objects", guide.map(&image)?));
+            arrays.push(guide.look(&image)?);
         }
         Ok(ImageFeatures { frame: frame.picture.size, parts: Parts::new(self.info.id(), arrays) })
     }
@@ -92,14 +93,7 @@ impl Localizer for Slavc {
         let (first, second) = (of(PARTS[0])?, of(PARTS[1])?);
         let mean = first.values().iter().zip(second.values()).map(|(a, b)| (a / TEMPERATURE + b / TEMPERATURE) / 2.0);
         let values = grid(first.rows(), first.columns(), mean.collect())?;
-        let object_prior = match self.object_guide {
-            Some(_) => {
-                let values = object_grid(features.parts.get("objects")?)?;
-                let mixture = Mixture::FixedRange { alpha: 0.9, object_full_scale: OBJECT_FULL_SCALE };
-                Some(ObjectPrior { values, mixture })
-            }
-            None => None,
-        };
+        let object_prior = self.object_guide.as_ref().map(|guide| guide.prior(features)).transpose()?;
         let confidence = Some(confidence(&values, object_prior.as_ref()));
         Ok(Heatmap {
             values,
