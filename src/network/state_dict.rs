@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Tensor};
+use candle_core::{CpuStorage, DType, Storage, Tensor};
 
 /// A tensor whose shape is not the one that a network has at that key.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +187,10 @@ impl<'a> StateView<'a> {
     }
 
     /// The tensor of a key as contiguous `f32`, of any shape.
+    ///
+    /// # Errors
+    /// No such key, numbers that are not floating point, and values that are no numbers: kernels may turn a NaN into a
+    /// plain 0 on the way, so that a map would not show it.
     pub fn weight(&self, key: &str) -> Result<Tensor, WeightError> {
         let full_key = self.full_key(key);
         let Some(tensor) = self.dict.get(&full_key) else {
@@ -197,7 +201,18 @@ impl<'a> StateView<'a> {
             other => return Err(WeightError::DType { key: full_key, found: other.as_str() }),
         }
         let converted = tensor.to_dtype(DType::F32).and_then(|tensor| tensor.contiguous());
-        converted.map_err(|source| WeightError::Tensor { key: full_key, source })
+        let converted = converted.map_err(|source| WeightError::Tensor { key: full_key, source })?;
+        match not_finite(&converted) {
+            0 => Ok(converted),
+            count => {
+                let problem = format!(
+                    "{count} of its {} values are no numbers (NaN or infinite): the file is damaged, or its training \
+                     ran away",
+                    converted.elem_count()
+                );
+                Err(self.invalid(key, problem))
+            }
+        }
     }
 
     /// The tensor of a key as contiguous `f32`, of exactly this shape.
@@ -228,6 +243,17 @@ impl<'a> StateView<'a> {
     }
 }
 
+/// Values of a contiguous tensor of `f32` in main memory that are no numbers.
+fn not_finite(tensor: &Tensor) -> usize {
+    let (storage, layout) = tensor.storage_and_layout();
+    match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => {
+            values.get(start..end).unwrap_or_default().iter().filter(|value| !value.is_finite()).count()
+        }
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use candle_core::Device;
@@ -253,6 +279,15 @@ mod tests {
         assert_eq!(view.get("conv1.weight").unwrap().dims(), [4, 3]);
         assert!(view.get("imgnet.conv1.weight").is_none());
         assert_eq!(view.under("bn1.").weight("weight").unwrap().dims(), [4]);
+    }
+
+    #[test]
+    fn weights_that_are_no_numbers_are_refused() {
+        let mut dict = sample();
+        let half = Tensor::new(&[1.0f32, f32::NAN, f32::INFINITY], &Device::Cpu).unwrap().to_dtype(DType::F16).unwrap();
+        dict.insert("fc.bias", half);
+        let refused = dict.view().weight("fc.bias").unwrap_err().to_string();
+        assert!(refused.starts_with("fc.bias: 2 of its 3 values are no numbers"), "{refused}");
     }
 
     #[test]

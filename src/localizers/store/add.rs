@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use crate::localizers::{dsol, registry};
+use crate::localizers::{LocalizerError, dsol, registry};
 use crate::network::StateDict;
 use crate::network::arrays::ArrayError;
 use crate::network::checkpoint;
@@ -62,6 +62,9 @@ pub fn examine(paths: &[PathBuf], system: Option<&str>) -> Result<Addition, Stor
     if paths.is_empty() {
         return Err(StoreError::NoFiles);
     }
+    if let Some(array) = paths.iter().find(|path| dsol::is_dictionary(path) && paths.len() == 1) {
+        return Err(StoreError::ArrayAlone { path: array.clone() });
+    }
     let wanted: Option<Vec<&'static Layout>> =
         system.map(|id| Ok::<_, StoreError>(needs(id)?.all().collect())).transpose()?;
     let mut files = Vec::new();
@@ -100,7 +103,20 @@ pub fn examine(paths: &[PathBuf], system: Option<&str>) -> Result<Addition, Stor
         let needed = chosen.required().map(|layout| layout.name).collect();
         return Err(StoreError::Incomplete { id: chosen.system.to_owned(), needed, given: names() });
     }
-    Ok(Addition { system: chosen.system, files })
+    let addition = Addition { system: chosen.system, files };
+    opens(&addition)?;
+    Ok(addition)
+}
+
+/// Builds the system once: what is stored shall run.
+fn opens(addition: &Addition) -> Result<(), StoreError> {
+    let mut together = StateDict::new();
+    for (key, tensor) in addition.files.iter().flat_map(|file| file.state.iter()) {
+        together.insert(key, tensor.clone());
+    }
+    let path = addition.files.first().map(|file| file.source.path.clone()).unwrap_or_default();
+    let problem = |error: LocalizerError| StoreError::Damaged { path, problem: error.to_string() };
+    registry::build(addition.system, &together).map(|_| ()).map_err(problem)
 }
 
 /// Reads one file as the layout among `wanted` that it comes closest to, or as any.

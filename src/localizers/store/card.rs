@@ -69,7 +69,7 @@ impl ModelCard {
         let text = std::fs::read_to_string(path).map_err(io)?;
         let card: Self = toml::from_str(&text).map_err(|error| StoreError::Card { path: path.to_owned(), error })?;
         if card.system != DESCRIBED {
-            needs(&card.system)?;
+            needs(&card.system).map_err(|error| damaged(error.to_string()))?;
         }
         if card.files.is_empty() {
             return Err(damaged("it names no weights".to_owned()));

@@ -21,6 +21,12 @@ pub enum StoreError {
     Incomplete { id: String, needed: Vec<&'static str>, given: Vec<&'static str> },
     #[error("'{id}' is no system with weights; those are {}", .known.join(", "))]
     UnknownSystem { id: String, known: Vec<&'static str> },
+    #[error(
+        "{}: an array file; of weights only DSOL's dictionary of categories is one, and is added together with its \
+         checkpoint. Heatmaps of another program are not added but opened: precomputed={}",
+        .path.display(), .path.display()
+    )]
+    ArrayAlone { path: PathBuf },
     #[error("no weight file was given")]
     NoFiles,
     #[error("'{name}' cannot name a model: use letters, digits, '-', '_' and '.'")]

@@ -268,3 +268,11 @@ fn a_safetensors_header_that_lies_is_refused() {
         assert!(exercise(file).is_err(), "{header}");
     }
 }
+
+#[test]
+fn what_came_instead_of_a_checkpoint_is_named() {
+    let page = b"\n<!DOCTYPE html><html><head><title>Google Drive - Virus scan warning</title>";
+    assert!(matches!(problem(open(page.to_vec())), CheckpointProblem::WebPage));
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 90000000\n";
+    assert!(matches!(problem(open(pointer.to_vec())), CheckpointProblem::LfsPointer));
+}

@@ -80,6 +80,18 @@ pub fn read_bytes(path: &Path, bytes: Vec<u8>) -> Result<Checkpoint, CheckpointE
         .map_err(|problem| CheckpointError { path: path.to_owned(), problem })
 }
 
+/// What a file that is no checkpoint most often is instead.
+fn what_else(source: &Source) -> Result<CheckpointProblem, CheckpointProblem> {
+    let start = String::from_utf8_lossy(&source.read_at_most(0, 256)?).trim_start().to_ascii_lowercase();
+    Ok(if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        CheckpointProblem::WebPage
+    } else if start.starts_with("version https://git-lfs") {
+        CheckpointProblem::LfsPointer
+    } else {
+        CheckpointProblem::UnknownContainer
+    })
+}
+
 impl Checkpoint {
     fn from_source(path: &Path, source: Source) -> Result<Self, CheckpointProblem> {
         if source.len() == 0 {
@@ -93,7 +105,7 @@ impl Checkpoint {
         } else if safetensors::begins(&start, source.len()) {
             safetensors::read(&source)?
         } else {
-            return Err(CheckpointProblem::UnknownContainer);
+            return Err(what_else(&source)?);
         };
         let checkpoint = Self {
             path: path.to_owned(),
