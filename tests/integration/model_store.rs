@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use candle_core::Tensor;
 use sonolens::localizers::store::{self, Shapes, Shelf, StoreError};
 use sonolens::network::checkpoint;
 
 use crate::support::reference_dir;
+use crate::support::small_models::{small_rcgrad, write_weights};
 
 fn listing(path: &Path) -> Shapes {
     let text = std::fs::read_to_string(path).unwrap();
@@ -163,6 +165,27 @@ fn the_wrong_architecture_is_refused_with_what_it_lacks() {
     let Some(files) = checkpoints(&["slavc_latest.pth"]) else { return };
     let refusal = store::examine(&files, None).err().unwrap().to_string();
     assert!(refusal.contains("SLAVC") && refusal.contains("layer1.1.bn1.bias"), "{refusal}");
+}
+
+#[test]
+fn what_would_not_run_is_not_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    for (key, value, reason) in [
+        ("image_encoder.layer1.0.conv1.weight", f32::NAN, "values are no numbers"),
+        ("audio_encoder.bn1.running_var", -1.0, "a variance of -1"),
+    ] {
+        let mut weights = small_rcgrad();
+        let whole = weights.get(key).unwrap();
+        let spoilt = Tensor::full(value, whole.shape(), whole.device()).unwrap();
+        weights.insert(key, spoilt);
+        let file = write_weights(folder.path(), "rcgrad", weights);
+        let refusal = store::examine(&[file], None).err().unwrap().to_string();
+        assert!(refusal.contains("rcgrad.safetensors: ") && refusal.contains(key), "{refusal}");
+        assert!(refusal.contains(reason), "{refusal}");
+    }
+    let maps = folder.path().join("maps.npz");
+    let refusal = store::examine(&[maps], None).err().unwrap().to_string();
+    assert!(refusal.contains("precomputed="), "{refusal}");
 }
 
 #[test]
