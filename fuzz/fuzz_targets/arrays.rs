@@ -4,7 +4,7 @@
 use std::io::Cursor;
 
 use libfuzzer_sys::fuzz_target;
-use sonolens::network::arrays::{Npz, read_npy_from};
+use sonolens_fuzz::network::arrays::{Npz, read_npy_from};
 
 fuzz_target!(|bytes: &[u8]| {
     let _ = read_npy_from(&mut &bytes[..], bytes.len() as u64);

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use libfuzzer_sys::fuzz_target;
-use sonolens::network::checkpoint;
+use sonolens_fuzz::network::checkpoint;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(checkpoint) = checkpoint::read_bytes(Path::new("fuzzed.pth"), bytes.to_vec()) {
