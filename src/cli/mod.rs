@@ -270,20 +270,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use anyhow::Context;
     use clap::CommandFactory;
-
-    #[test]
-    fn a_cause_is_said_once() {
-        let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "nothing there");
-        let names_it = anyhow::Error::from(crate::network::checkpoint::CheckpointError {
-            path: "a.pth".into(),
-            problem: missing().into(),
-        });
-        assert_eq!(said_once(&names_it), "a.pth: cannot be read: nothing there");
-        let wrapped = Err::<(), _>(missing()).context("the list cannot be opened").unwrap_err();
-        assert_eq!(said_once(&wrapped), "the list cannot be opened: nothing there");
-    }
 
     #[test]
     fn the_command_line_is_well_formed() {
