@@ -21,13 +21,16 @@ struct Overlay {
     colormap_v: f32,
     contour_width: f32,
     casing_width: f32,
-    // 1: colours run smoothly from cell to cell.
-    smooth_colours: u32,
-    // 1: the edge of the positive area runs smoothly between the centres of cells; 0: along the cells' sides.
-    smooth_edge: u32,
     // 1: hatch what the model does not see.
     hatch: u32,
+    reserved: vec2<f32>,
 };
+
+// Known when the pipeline is built: renderers without jumps would take both ways at every pixel.
+// Colours run smoothly from cell to cell.
+override smooth_colours: bool = true;
+// The edge of the positive area runs smoothly between the centres of cells; else along the cells' sides.
+override smooth_edge: bool = true;
 
 @group(0) @binding(0) var<uniform> overlay: Overlay;
 @group(1) @binding(0) var map: texture_2d<u32>;
@@ -43,7 +46,7 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 fn signed_distance(frame: vec2<f32>) -> f32 {
     let rect = overlay.placement.frame_rect;
     let cell_px = (rect.zw - rect.xy) / vec2<f32>(textureDimensions(map));
-    if (overlay.smooth_edge == 1u) {
+    if (smooth_edge) {
         return smooth_distance(quad_at(map, frame), overlay.rule, overlay.threshold, cell_px);
     }
     return cells_distance(map, frame, overlay.rule, cell_px);
@@ -62,7 +65,7 @@ fn fill(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         return mix(shade, vec4<f32>(0.30), line * 0.8) * overlay.tint.a;
     }
     var value = cell_value(own);
-    if (overlay.smooth_colours == 1u) {
+    if (smooth_colours) {
         value = smooth_value(quad_at(map, frame));
     }
     let level = clamp((value - overlay.range_low) * overlay.range_scale, 0.0, 1.0);

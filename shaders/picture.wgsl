@@ -25,11 +25,13 @@ struct Picture {
     nearest: u32,
     // Samples of the uploaded planes per sample of the stored ones: 1 but for pictures larger than a texture can be.
     shrink: f32,
-    // 1: a sample takes two bytes.
-    two_bytes: u32,
     reserved_0: f32,
-    reserved_1: f32,
+    reserved_1: vec2<f32>,
 };
+
+// Known when the pipeline is built: renderers without jumps would take both ways at every pixel.
+// A sample takes two bytes.
+override two_bytes: bool = false;
 
 @group(0) @binding(0) var<uniform> picture: Picture;
 @group(1) @binding(0) var plane_0: texture_2d<f32>;
@@ -49,7 +51,7 @@ fn code_of(sample: vec4<f32>) -> f32 {
 // The code at a place between texels.
 fn code_at(plane: texture_2d<f32>, texel: vec2<f32>) -> f32 {
     let size = vec2<f32>(textureDimensions(plane));
-    if (picture.two_bytes == 0u) {
+    if (!two_bytes) {
         return code_of(textureSampleLevel(plane, bilinear, texel / size, 0.0));
     }
     let place = clamp(texel - 0.5, vec2<f32>(0.0), size - 1.0);
@@ -69,9 +71,10 @@ fn code_at(plane: texture_2d<f32>, texel: vec2<f32>) -> f32 {
     return mix(above, below, part.y);
 }
 
-// Mean of the texels under a pixel: bilinear taps at most a texel apart, up to eight times smaller than stored.
+// Mean of the texels under a pixel: bilinear taps at most four thirds of a texel apart (each of them covers two), up to
+// some ten times smaller than stored.
 fn box_code(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> f32 {
-    let taps = clamp(ceil(footprint - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
+    let taps = clamp(ceil(footprint * 0.75 - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
     var sum = 0.0;
     for (var down = 0.0; down < taps.y; down += 1.0) {
         for (var right = 0.0; right < taps.x; right += 1.0) {

@@ -50,8 +50,7 @@ pub(super) fn picture_uniform(
         three_planes: u32::from(frame.layout != PlaneLayout::Gray),
         nearest: u32::from(crisp_pixels),
         shrink: 1.0 / shrink as f32,
-        two_bytes: u32::from(frame.sample_bytes() == 2),
-        reserved: [0.0; 2],
+        reserved: [0.0; 3],
     }
 }
 

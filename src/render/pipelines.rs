@@ -19,18 +19,21 @@ const SPECTROGRAM: &str = include_str!("../../shaders/spectrogram.wgsl");
 /// Which pipeline a draw goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PipelineKind {
-    Picture,
-    OverlayFill,
-    OverlayContour,
+    Picture { two_bytes: bool },
+    OverlayFill { smooth_colours: bool, smooth_edge: bool },
+    OverlayContour { smooth_edge: bool },
     Difference,
     Agreement,
     Spectrogram,
 }
 
 pub(super) struct Pipelines {
-    picture: wgpu::RenderPipeline,
-    overlay_fill: wgpu::RenderPipeline,
-    overlay_contour: wgpu::RenderPipeline,
+    /// For samples of one byte and of two.
+    picture: [wgpu::RenderPipeline; 2],
+    /// By smooth colours, then by a smooth edge.
+    overlay_fill: [[wgpu::RenderPipeline; 2]; 2],
+    /// By a smooth edge.
+    overlay_contour: [wgpu::RenderPipeline; 2],
     difference: wgpu::RenderPipeline,
     agreement: wgpu::RenderPipeline,
     spectrogram: wgpu::RenderPipeline,
@@ -64,20 +67,34 @@ impl Pipelines {
             "score maps",
             [wgpu::TextureSampleType::Uint, wgpu::TextureSampleType::Uint, filterable],
         );
-        let build = |label: &str, sources: &[&str], entry: &str, textures: &wgpu::BindGroupLayout| {
-            let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+        let module = |label: &str, sources: &[&str]| {
+            device.create_shader_module(wgpu::ShaderModuleDescriptor {
                 label: Some(label),
                 source: wgpu::ShaderSource::Wgsl(sources.concat().into()),
-            });
-            create_pipeline(device, label, &module, entry, [&uniform_layout, textures], target_format)
+            })
         };
-        let overlay = [PLACEMENT, CELLS, OVERLAY];
-        let picture = build("picture", &[PLACEMENT, PICTURE], "fragment", &planes_layout);
-        let overlay_fill = build("overlay fill", &overlay, "fill", &maps_layout);
-        let overlay_contour = build("overlay contour", &overlay, "contour", &maps_layout);
-        let difference = build("difference", &[PLACEMENT, CELLS, DIFFERENCE], "fragment", &maps_layout);
-        let agreement = build("agreement", &[PLACEMENT, CELLS, AGREEMENT], "fragment", &maps_layout);
-        let spectrogram = build("spectrogram", &[PLACEMENT, SPECTROGRAM], "fragment", &planes_layout);
+        let build = |module: &wgpu::ShaderModule, entry: &str, textures, constants: &[(&str, bool)]| {
+            let constants: Vec<_> = constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
+            create_pipeline(device, module, entry, [&uniform_layout, textures], target_format, &constants)
+        };
+        let picture = module("picture", &[PLACEMENT, PICTURE]);
+        let picture =
+            [false, true].map(|two_bytes| build(&picture, "fragment", &planes_layout, &[("two_bytes", two_bytes)]));
+        let overlay = module("overlay", &[PLACEMENT, CELLS, OVERLAY]);
+        let overlay_fill = [false, true].map(|smooth_colours| {
+            [false, true].map(|smooth_edge| {
+                let constants = [("smooth_colours", smooth_colours), ("smooth_edge", smooth_edge)];
+                build(&overlay, "fill", &maps_layout, &constants)
+            })
+        });
+        let overlay_contour =
+            [false, true].map(|smooth_edge| build(&overlay, "contour", &maps_layout, &[("smooth_edge", smooth_edge)]));
+        let difference = module("difference", &[PLACEMENT, CELLS, DIFFERENCE]);
+        let difference = build(&difference, "fragment", &maps_layout, &[]);
+        let agreement = module("agreement", &[PLACEMENT, CELLS, AGREEMENT]);
+        let agreement = build(&agreement, "fragment", &maps_layout, &[]);
+        let spectrogram = module("spectrogram", &[PLACEMENT, SPECTROGRAM]);
+        let spectrogram = build(&spectrogram, "fragment", &planes_layout, &[]);
 
         let (atlas_size, atlas) = Colormap::atlas();
         let colormaps = create_texture(
@@ -110,9 +127,11 @@ impl Pipelines {
 
     pub(super) fn get(&self, kind: PipelineKind) -> &wgpu::RenderPipeline {
         match kind {
-            PipelineKind::Picture => &self.picture,
-            PipelineKind::OverlayFill => &self.overlay_fill,
-            PipelineKind::OverlayContour => &self.overlay_contour,
+            PipelineKind::Picture { two_bytes } => &self.picture[usize::from(two_bytes)],
+            PipelineKind::OverlayFill { smooth_colours, smooth_edge } => {
+                &self.overlay_fill[usize::from(smooth_colours)][usize::from(smooth_edge)]
+            }
+            PipelineKind::OverlayContour { smooth_edge } => &self.overlay_contour[usize::from(smooth_edge)],
             PipelineKind::Difference => &self.difference,
             PipelineKind::Agreement => &self.agreement,
             PipelineKind::Spectrogram => &self.spectrogram,
@@ -237,19 +256,19 @@ fn textures_layout(
 /// A pipeline that draws a strip of four vertices and blends premultiplied colours, as egui does.
 fn create_pipeline(
     device: &wgpu::Device,
-    label: &str,
     module: &wgpu::ShaderModule,
     fragment_entry: &str,
     layouts: [&wgpu::BindGroupLayout; 2],
     target_format: wgpu::TextureFormat,
+    constants: &[(&str, f64)],
 ) -> wgpu::RenderPipeline {
     let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-        label: Some(label),
+        label: Some(fragment_entry),
         bind_group_layouts: &layouts.map(Some),
         immediate_size: 0,
     });
     device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-        label: Some(label),
+        label: Some(fragment_entry),
         layout: Some(&layout),
         vertex: wgpu::VertexState {
             module,
@@ -263,7 +282,7 @@ fn create_pipeline(
         fragment: Some(wgpu::FragmentState {
             module,
             entry_point: Some(fragment_entry),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            compilation_options: wgpu::PipelineCompilationOptions { constants, ..Default::default() },
             targets: &[Some(wgpu::ColorTargetState {
                 format: target_format,
                 blend: Some(wgpu::BlendState::PREMULTIPLIED_ALPHA_BLENDING),

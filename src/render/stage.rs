@@ -52,7 +52,8 @@ impl StageDraw {
             && let Some(textures) = store.picture(gpu, frame)
         {
             let uniform = picture_uniform(frame, textures.shrink(), placement, self.crisp_pixels);
-            list.push(PipelineKind::Picture, Bound::Picture(textures), uniform);
+            let two_bytes = frame.sample_bytes() == 2;
+            list.push(PipelineKind::Picture { two_bytes }, Bound::Picture(textures), uniform);
         }
         match &self.view {
             View::Overlay => {
@@ -93,14 +94,16 @@ fn push_overlays(
         let Some(map) = store.map(gpu, &overlay.map) else { continue };
         let uniform = overlay_uniform(overlay, *placement);
         if overlay.style.fill != Fill::None || overlay.style.hatch_unseen {
-            list.push(PipelineKind::OverlayFill, Bound::Map(map.clone()), uniform);
+            let smooth_colours = overlay.style.interpolation == Interpolation::Smooth;
+            let kind = PipelineKind::OverlayFill { smooth_colours, smooth_edge: overlay.style.edge == Edge::Smooth };
+            list.push(kind, Bound::Map(map.clone()), uniform);
         }
         if has_contour(overlay) {
-            contours.push((map, uniform));
+            contours.push((contour(overlay), map, uniform));
         }
     }
-    for (map, uniform) in contours {
-        list.push(PipelineKind::OverlayContour, Bound::Map(map), uniform);
+    for (kind, map, uniform) in contours {
+        list.push(kind, Bound::Map(map), uniform);
     }
 }
 
@@ -130,7 +133,7 @@ fn push_difference(
         if has_contour(overlay)
             && let Some(map) = store.map(gpu, &overlay.map)
         {
-            list.push(PipelineKind::OverlayContour, Bound::Map(map), overlay_uniform(overlay, placement));
+            list.push(contour(overlay), Bound::Map(map), overlay_uniform(overlay, placement));
         }
     }
 }
@@ -162,6 +165,10 @@ fn has_contour(overlay: &Overlay) -> bool {
     overlay.style.contour_width > 0.0 && RuleUniform::new(overlay.threshold).present == 1
 }
 
+fn contour(overlay: &Overlay) -> PipelineKind {
+    PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth }
+}
+
 fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUniform {
     let style = &overlay.style;
     let (alpha_floor, alpha_power) = match style.ramp {
@@ -186,8 +193,7 @@ fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUni
         },
         contour_width: style.contour_width,
         casing_width: 1.0,
-        smooth_colours: u32::from(style.interpolation == Interpolation::Smooth),
-        smooth_edge: u32::from(style.edge == Edge::Smooth),
         hatch: u32::from(style.hatch_unseen),
+        reserved: [0.0; 2],
     }
 }

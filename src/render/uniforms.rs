@@ -65,8 +65,7 @@ pub(super) struct PictureUniform {
     pub three_planes: u32,
     pub nearest: u32,
     pub shrink: f32,
-    pub two_bytes: u32,
-    pub reserved: [f32; 2],
+    pub reserved: [f32; 3],
 }
 
 #[repr(C)]
@@ -85,9 +84,8 @@ pub(super) struct OverlayUniform {
     pub colormap_v: f32,
     pub contour_width: f32,
     pub casing_width: f32,
-    pub smooth_colours: u32,
-    pub smooth_edge: u32,
     pub hatch: u32,
+    pub reserved: [f32; 2],
 }
 
 #[repr(C)]
