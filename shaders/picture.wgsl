@@ -29,9 +29,12 @@ struct Picture {
     reserved_1: vec2<f32>,
 };
 
-// Known when the pipeline is built: renderers without jumps would take both ways at every pixel.
+// Known when the pipeline is built: renderers without jumps would take every way at every pixel.
 // A sample takes two bytes.
 override two_bytes: bool = false;
+// Taps in either direction for a pixel of the first plane and of the others; 0: as many as its footprint asks for.
+override taps: u32 = 0u;
+override chroma_taps: u32 = 0u;
 
 @group(0) @binding(0) var<uniform> picture: Picture;
 @group(1) @binding(0) var plane_0: texture_2d<f32>;
@@ -73,16 +76,27 @@ fn code_at(plane: texture_2d<f32>, texel: vec2<f32>) -> f32 {
 
 // Mean of the texels under a pixel: bilinear taps at most four thirds of a texel apart (each of them covers two), up to
 // some ten times smaller than stored.
-fn box_code(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>) -> f32 {
-    let taps = clamp(ceil(footprint * 0.75 - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
+fn box_code(plane: texture_2d<f32>, texel: vec2<f32>, footprint: vec2<f32>, taps: u32) -> f32 {
+    let middle = texel * picture.shrink;
+    if (taps == 1u) {
+        return code_at(plane, middle);
+    }
+    if (taps == 2u) {
+        let near = 0.25 * footprint * picture.shrink;
+        let across = vec2<f32>(near.x, -near.y);
+        let above = code_at(plane, middle - near) + code_at(plane, middle + across);
+        let below = code_at(plane, middle - across) + code_at(plane, middle + near);
+        return 0.25 * (above + below);
+    }
+    let counts = clamp(ceil(footprint * 0.75 - 0.01), vec2<f32>(1.0), vec2<f32>(8.0));
     var sum = 0.0;
-    for (var down = 0.0; down < taps.y; down += 1.0) {
-        for (var right = 0.0; right < taps.x; right += 1.0) {
-            let offset = (vec2<f32>(right, down) + 0.5) / taps - 0.5;
-            sum += code_at(plane, (texel + offset * footprint) * picture.shrink);
+    for (var down = 0.0; down < counts.y; down += 1.0) {
+        for (var right = 0.0; right < counts.x; right += 1.0) {
+            let offset = (vec2<f32>(right, down) + 0.5) / counts - 0.5;
+            sum += code_at(plane, middle + offset * footprint * picture.shrink);
         }
     }
-    return sum / (taps.x * taps.y);
+    return sum / (counts.x * counts.y);
 }
 
 @fragment
@@ -94,12 +108,12 @@ fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
         texel = floor(texel) + 0.5;
         footprint = vec2<f32>(0.0);
     }
-    var codes = vec4<f32>(box_code(plane_0, texel, footprint), 0.0, 0.0, 1.0);
+    var codes = vec4<f32>(box_code(plane_0, texel, footprint, taps), 0.0, 0.0, 1.0);
     if (picture.three_planes == 1u) {
         let chroma_texel = texel * picture.chroma_scale + picture.chroma_offset;
         let chroma_footprint = footprint * picture.chroma_scale;
-        codes.y = box_code(plane_1, chroma_texel, chroma_footprint);
-        codes.z = box_code(plane_2, chroma_texel, chroma_footprint);
+        codes.y = box_code(plane_1, chroma_texel, chroma_footprint, chroma_taps);
+        codes.z = box_code(plane_2, chroma_texel, chroma_footprint, chroma_taps);
     }
     let rgb = vec3<f32>(
         dot(picture.red_from_codes, codes),

@@ -1,5 +1,6 @@
 //! What the picture shader needs to know about a decoded frame: the colour matrix, chroma siting, orientation.
 
+use super::pipelines::Taps;
 use super::uniforms::{PictureUniform, PlacementUniform};
 use crate::media::{ColorDescription, Frame, PlaneLayout, Range};
 
@@ -54,6 +55,22 @@ pub(super) fn picture_uniform(
     }
 }
 
+/// The taps that make a pixel of this picture; as picture.wgsl counts them.
+pub(super) fn taps(picture: &PictureUniform) -> Taps {
+    if picture.nearest == 1 {
+        return Taps::One;
+    }
+    let most =
+        |footprint: [f32; 2]| footprint.into_iter().map(|texels| (texels * 0.75 - 0.01).ceil()).fold(1.0, f32::max);
+    let [x, y] = picture.footprint;
+    let chroma = most([x * picture.chroma_scale[0], y * picture.chroma_scale[1]]);
+    match (most(picture.footprint), chroma) {
+        (taps, _) if taps <= 1.0 => Taps::One,
+        (taps, chroma) if taps <= 2.0 && (chroma <= 1.0 || picture.three_planes == 0) => Taps::Two,
+        _ => Taps::Many,
+    }
+}
+
 /// Rows (red, green, blue) of the affine map from three codes and 1 to colours in 0..1; ITU-T H.273, section 8.3.
 fn rgb_from_codes(layout: PlaneLayout, bits: u8, color: ColorDescription) -> [[f32; 4]; 3] {
     let bits = u32::from(bits.clamp(8, 16));
@@ -91,6 +108,19 @@ fn rgb_from_codes(layout: PlaneLayout, bits: u8, color: ColorDescription) -> [[f
 mod tests {
     use super::*;
     use crate::media::{ChromaSiting, Matrix};
+
+    #[test]
+    fn a_pixel_takes_no_more_samples_than_it_covers() {
+        let taps_of = |chroma_scale: f32, texels_a_pixel: f32, nearest: u32| {
+            let footprint = [texels_a_pixel; 2];
+            let none = <PictureUniform as bytemuck::Zeroable>::zeroed();
+            taps(&PictureUniform { footprint, chroma_scale: [chroma_scale; 2], three_planes: 1, nearest, ..none })
+        };
+        assert_eq!([0.2, 1.0, 1.3].map(|texels| taps_of(0.5, texels, 0)), [Taps::One; 3]);
+        assert_eq!([1.4, 1.75, 2.6].map(|texels| taps_of(0.5, texels, 0)), [Taps::Two; 3]);
+        assert_eq!([taps_of(0.5, 3.0, 0), taps_of(1.0, 2.0, 0)], [Taps::Many; 2]);
+        assert_eq!(taps_of(1.0, 9.0, 1), Taps::One);
+    }
 
     #[test]
     fn black_white_and_a_primary_of_limited_codes() {

@@ -16,10 +16,20 @@ const DIFFERENCE: &str = include_str!("../../shaders/difference.wgsl");
 const AGREEMENT: &str = include_str!("../../shaders/agreement.wgsl");
 const SPECTROGRAM: &str = include_str!("../../shaders/spectrogram.wgsl");
 
+/// How many samples of a picture's planes make a pixel, in either direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taps {
+    One,
+    /// Two of the first plane, one of the others.
+    Two,
+    /// Counted at each pixel.
+    Many,
+}
+
 /// Which pipeline a draw goes through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PipelineKind {
-    Picture { two_bytes: bool },
+    Picture { two_bytes: bool, taps: Taps },
     OverlayFill { smooth_colours: bool, smooth_edge: bool },
     OverlayContour { smooth_edge: bool },
     Difference,
@@ -28,8 +38,8 @@ pub(super) enum PipelineKind {
 }
 
 pub(super) struct Pipelines {
-    /// For samples of one byte and of two.
-    picture: [wgpu::RenderPipeline; 2],
+    /// For samples of one byte and of two, then by the taps.
+    picture: [[wgpu::RenderPipeline; 3]; 2],
     /// By smooth colours, then by a smooth edge.
     overlay_fill: [[wgpu::RenderPipeline; 2]; 2],
     /// By a smooth edge.
@@ -73,22 +83,25 @@ impl Pipelines {
                 source: wgpu::ShaderSource::Wgsl(sources.concat().into()),
             })
         };
-        let build = |module: &wgpu::ShaderModule, entry: &str, textures, constants: &[(&str, bool)]| {
-            let constants: Vec<_> = constants.iter().map(|(name, value)| (*name, f64::from(*value))).collect();
-            create_pipeline(device, module, entry, [&uniform_layout, textures], target_format, &constants)
+        let build = |module: &wgpu::ShaderModule, entry: &str, textures, constants: &[(&str, f64)]| {
+            create_pipeline(device, module, entry, [&uniform_layout, textures], target_format, constants)
         };
         let picture = module("picture", &[PLACEMENT, PICTURE]);
-        let picture =
-            [false, true].map(|two_bytes| build(&picture, "fragment", &planes_layout, &[("two_bytes", two_bytes)]));
+        let picture = [0.0, 1.0].map(|two_bytes| {
+            [(1.0, 1.0), (2.0, 1.0), (0.0, 0.0)].map(|(taps, chroma_taps)| {
+                let constants = [("two_bytes", two_bytes), ("taps", taps), ("chroma_taps", chroma_taps)];
+                build(&picture, "fragment", &planes_layout, &constants)
+            })
+        });
         let overlay = module("overlay", &[PLACEMENT, CELLS, OVERLAY]);
-        let overlay_fill = [false, true].map(|smooth_colours| {
-            [false, true].map(|smooth_edge| {
+        let overlay_fill = [0.0, 1.0].map(|smooth_colours| {
+            [0.0, 1.0].map(|smooth_edge| {
                 let constants = [("smooth_colours", smooth_colours), ("smooth_edge", smooth_edge)];
                 build(&overlay, "fill", &maps_layout, &constants)
             })
         });
         let overlay_contour =
-            [false, true].map(|smooth_edge| build(&overlay, "contour", &maps_layout, &[("smooth_edge", smooth_edge)]));
+            [0.0, 1.0].map(|smooth_edge| build(&overlay, "contour", &maps_layout, &[("smooth_edge", smooth_edge)]));
         let difference = module("difference", &[PLACEMENT, CELLS, DIFFERENCE]);
         let difference = build(&difference, "fragment", &maps_layout, &[]);
         let agreement = module("agreement", &[PLACEMENT, CELLS, AGREEMENT]);
@@ -127,7 +140,7 @@ impl Pipelines {
 
     pub(super) fn get(&self, kind: PipelineKind) -> &wgpu::RenderPipeline {
         match kind {
-            PipelineKind::Picture { two_bytes } => &self.picture[usize::from(two_bytes)],
+            PipelineKind::Picture { two_bytes, taps } => &self.picture[usize::from(two_bytes)][taps as usize],
             PipelineKind::OverlayFill { smooth_colours, smooth_edge } => {
                 &self.overlay_fill[usize::from(smooth_colours)][usize::from(smooth_edge)]
             }

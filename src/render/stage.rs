@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay};
 use super::palette;
-use super::picture::picture_uniform;
+use super::picture::{picture_uniform, taps};
 use super::pipelines::PipelineKind;
 use super::renderer::{DrawList, Target};
 use super::store::{Bound, Gpu, TextureStore};
@@ -52,8 +52,8 @@ impl StageDraw {
             && let Some(textures) = store.picture(gpu, frame)
         {
             let uniform = picture_uniform(frame, textures.shrink(), placement, self.crisp_pixels);
-            let two_bytes = frame.sample_bytes() == 2;
-            list.push(PipelineKind::Picture { two_bytes }, Bound::Picture(textures), uniform);
+            let kind = PipelineKind::Picture { two_bytes: frame.sample_bytes() == 2, taps: taps(&uniform) };
+            list.push(kind, Bound::Picture(textures), uniform);
         }
         match &self.view {
             View::Overlay => {
