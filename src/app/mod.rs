@@ -92,6 +92,8 @@ pub struct App {
     opening: Option<opening::Opening>,
     /// The clip of the demo that is being made while another one is looked at, and its place.
     demo_rest: Option<(usize, crate::engine::Job<Result<crate::dataset::Dataset, String>>)>,
+    /// The clip that is shown next is the demo's first, which begins where something is heard.
+    demo_begins: bool,
     /// Models are loaded for the demo as soon as it is known which ones there are.
     demo_models_wanted: bool,
     remote: remote::Remote,
@@ -205,6 +207,7 @@ impl App {
             dialogs: dialogs::Dialogs::default(),
             opening: None,
             demo_rest: None,
+            demo_begins: false,
             demo_models_wanted: false,
             remote: remote::Remote::new(server),
             wish_changed: true,

@@ -66,8 +66,8 @@ fn spec(id: &str, files: &[PathBuf]) -> String {
     format!("{id}={}", files.join(","))
 }
 
-/// Small models that come along and follow the sound best, the best first.
-const DEMO_MODELS: [&str; 2] = ["lvs-small", "alignment-small"];
+/// Small models that come along and follow the sound best, the best first; the others are in the menu beside them.
+const DEMO_MODELS: [&str; 3] = ["avol-small", "alignment-small", "lvs-small"];
 
 impl App {
     /// Loads the model that these files are, finding out by their keys which one that is.
@@ -182,7 +182,6 @@ impl App {
         self.wish_changed = true;
     }
 
-    /// Looks again which models are stored.
     /// The models that tell the demo's story, beside the box that hears nothing; the baselines alone where no model has
     /// come along.
     pub(super) fn add_demo_models(&mut self) {
@@ -192,17 +191,13 @@ impl App {
         for id in here.iter().chain(baselines) {
             self.add_model(id);
         }
-        if let [first, ..] = self.state.models.as_slice()
-            && !here.is_empty()
-            && first.visible
-        {
-            // One map is easier to follow than three; the others are a key away.
-            for slot in self.state.models.iter_mut().skip(1) {
-                slot.visible = false;
-            }
+        // The box that hears nothing is a key away where there are models that hear.
+        for slot in self.state.models.iter_mut().skip(here.len()).filter(|_| !here.is_empty()) {
+            slot.visible = false;
         }
     }
 
+    /// Looks again which models are stored.
     pub(super) fn read_shelf(&mut self) {
         let shelf = self.state.model_shelf.clone();
         self.state.shelf_job = Some(self.state.jobs.spawn("Looking for models", move |_| shelf.list().0));

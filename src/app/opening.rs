@@ -12,6 +12,9 @@ use crate::engine::{Job, JobControl, SoundChoice};
 use crate::metrics::GroundTruthRule;
 use crate::soundstage::{DEMO_CLIPS, demo_path};
 
+/// Where the demo is looked at first: its first thing has been playing for a while.
+const DEMO_BEGINS_SECS: f64 = 2.0;
+
 /// What is being opened.
 pub enum Opening {
     Path(Job<Result<Found, String>>),
@@ -29,6 +32,7 @@ impl App {
     /// Opens a file, a folder or a dataset.
     pub(super) fn open_path(&mut self, path: PathBuf) {
         self.demo_rest = None;
+        self.demo_begins = false;
         self.state.settings.remember(&path);
         self.start_opening(&path);
     }
@@ -46,6 +50,7 @@ impl App {
     /// Opens the clip that the program makes itself.
     pub(super) fn open_demo(&mut self) {
         self.demo_rest = None;
+        self.demo_begins = true;
         self.state.opening_name = Some("the demo".into());
         let job = self.state.jobs.spawn("Making the demo", |control| demo_clip(0, control));
         self.opening = Some(Opening::Demo(job));
@@ -221,6 +226,10 @@ impl App {
         self.state.player.set_track(None, 0.0, open.duration_secs);
         self.state.read_playback();
         self.state.open = Some(open);
+        if std::mem::take(&mut self.demo_begins) {
+            self.state.player.seek(DEMO_BEGINS_SECS);
+            self.update_clock();
+        }
         self.ask_truth();
         self.sound_changed = true;
         self.scoring_changed = true;

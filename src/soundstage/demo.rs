@@ -1,5 +1,6 @@
 //! The clips that the program opens with when nothing is named.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::clip_file::{VIDEO_SOUND_RATE, item, write_clip, write_wave};
@@ -9,6 +10,7 @@ use super::{SoundstageError, VERSION};
 use crate::dataset::Benchmark;
 use crate::dataset::formats::{self, AnnotationSet, Format, WriteOptions};
 use crate::geometry::Size;
+use crate::signal::Waveform;
 
 const RATE: (u32, u32) = (25, 1);
 
@@ -52,7 +54,7 @@ pub const DEMO_CLIPS: usize = CLIPS.len();
 
 /// The demo's clip at `place` (0-based) as a file that [`crate::dataset::open`] takes, truth and all; made at the first
 /// call and kept in the user's cache folder, or in the one that `SONOLENS_CACHE` names. Beside it lie the sounds of its
-/// things alone, each as `<clip>.<thing>.wav`. Beyond the last clip the last one comes again.
+/// things, each alone and throughout, as `<clip>.<thing>.wav`. Beyond the last clip the last one comes again.
 ///
 /// `progress` is told the share that is done, 0 to 1, and answers whether to go on.
 ///
@@ -82,7 +84,7 @@ fn kept_in(folder: &Path, clip: &DemoClip, progress: &mut dyn FnMut(f32) -> bool
     let set = AnnotationSet::new(Format::Sonolens, Benchmark::Plain, vec![item]);
     formats::write(&new_truth, &set, Format::Sonolens, &WriteOptions::default())?;
     for (number, thing) in plan.things.iter().enumerate().filter(|(_, thing)| !thing.notes.is_empty()) {
-        let alone = plan.sound_of(number, VIDEO_SOUND_RATE, 0.0..plan.lasts_secs());
+        let alone = throughout(&plan, number);
         let name = format!("{name}.{}.wav", thing.kind.label().replace(' ', "-"));
         let (new_sound, sound) = (aside.path().join(&name), folder.join(&name));
         write_wave(&new_sound, &alone)?;
@@ -91,6 +93,29 @@ fn kept_in(folder: &Path, clip: &DemoClip, progress: &mut dyn FnMut(f32) -> bool
     std::fs::rename(&new_truth, &truth).map_err(SoundstageError::io(&truth))?;
     std::fs::rename(&new_video, &video).map_err(SoundstageError::io(&video))?;
     Ok(video)
+}
+
+/// What one thing plays in the clip, without the long rests and over again until the clip ends: whenever it is put in
+/// the place of the clip's own sound, there is something to hear.
+fn throughout(plan: &ClipPlan, thing: usize) -> Waveform {
+    /// Shorter rests are part of how a thing sounds.
+    const REST_SECS: f64 = 1.0;
+    let whole = plan.sound_of(thing, VIDEO_SOUND_RATE, 0.0..plan.lasts_secs());
+    let channels = usize::from(whole.channels);
+    let mut stretches: Vec<Range<f64>> = Vec::new();
+    for span in plan.things.get(thing).map(|thing| thing.sounding.as_slice()).unwrap_or_default() {
+        match stretches.last_mut() {
+            Some(last) if span.start - last.end < REST_SECS => last.end = last.end.max(span.end),
+            _ => stretches.push(span.clone()),
+        }
+    }
+    let at = |secs: f64| ((secs.max(0.0) * f64::from(whole.rate)) as usize * channels).min(whole.samples.len());
+    let played: Vec<f32> =
+        stretches.into_iter().flat_map(|span| &whole.samples[at(span.start)..at(span.end)]).copied().collect();
+    if played.is_empty() {
+        return whole;
+    }
+    Waveform { samples: played.iter().copied().cycle().take(whole.samples.len()).collect(), ..whole }
 }
 
 #[cfg(test)]
@@ -121,6 +146,16 @@ mod tests {
         assert_eq!(opened.clips.len(), 1);
         let annotations = opened.clips[0].annotations.as_ref().unwrap();
         assert_eq!(annotations, &plan.annotations(RATE));
+
+        // What lies beside it can be heard in its place at any time.
+        for number in (0..plan.things.len()).filter(|number| !plan.things[*number].notes.is_empty()) {
+            let alone = throughout(&plan, number);
+            assert_eq!(alone.duration_secs(), 10.0);
+            let second = VIDEO_SOUND_RATE as usize * usize::from(alone.channels);
+            for heard in alone.samples.chunks(second) {
+                assert!(heard.iter().any(|sample| sample.abs() > 0.01), "{:?}", plan.things[number].kind);
+            }
+        }
 
         // Each thing sounds alone at some time, at the place that the truth names, and both are seen throughout.
         let sounding = |frame: u64| -> Vec<String> {
