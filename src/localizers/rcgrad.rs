@@ -24,9 +24,14 @@ pub(super) struct RcGrad {
 
 impl RcGrad {
     /// `audio_norm`: the authors never put their audio encoder into evaluation mode, so it normalizes each spectrogram
-    /// by its own statistics ([`BatchNorm::PerCall`]), and the published numbers were made so.
+    /// by its own statistics ([`BatchNorm::PerCall`]), and the published numbers were made so. What this program trained
+    /// always normalizes by running statistics: by its own ones alone it hardly tells one sound from another.
     pub(super) fn new(system: &'static System, weights: &StateDict, audio_norm: BatchNorm) -> Result<Self> {
+        let trained_with = TrainedWith::of(weights)?;
+        let trained_here = trained_with != TrainedWith::default();
+        let audio_norm = if trained_here { BatchNorm::Folded } else { audio_norm };
         let remark = match audio_norm {
+            _ if trained_here => "The audio encoder normalizes by its running statistics, as weights trained here need",
             BatchNorm::PerCall => {
                 "The audio encoder normalizes by each sound's own statistics, as in the authors' code"
             }
@@ -43,7 +48,7 @@ impl RcGrad {
             query_matters: true,
             remark: Some(remark),
         };
-        TrainedWith::of(weights)?.adapt(&mut info);
+        trained_with.adapt(&mut info);
         let vision = ResNet18Config { last_stride: 1, ..ResNet18Config::default() };
         let audio = ResNet18Config { batch_norm: audio_norm, ..ResNet18Config::default() };
         Ok(Self {
