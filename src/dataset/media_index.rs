@@ -4,8 +4,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::error::{DatasetError, Problem};
+use super::file_kind::FileKind;
 use super::identity;
-use super::open::FileKind;
 use super::report::Report;
 
 /// Folders nest no deeper in any published layout; deeper ones are left out with a note.

@@ -9,6 +9,7 @@
 mod annotation;
 mod clip;
 mod error;
+mod file_kind;
 pub mod formats;
 pub mod identity;
 mod inspection;
@@ -25,6 +26,7 @@ pub use annotation::{
 };
 pub use clip::{Benchmark, Clip, ClipMedia, Dataset, NegativeKind, ScoredFrame};
 pub use error::{DatasetError, Place, Problem};
+pub use file_kind::FileKind;
 pub use inspection::{InspectionRules, inspect, inspect_clip};
-pub use open::{FileKind, open};
+pub use open::open;
 pub use report::{MediaProblem, Note, Report};

@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use super::annotation::{ClipAnnotations, Span};
 use super::clip::{Benchmark, NegativeKind};
 use super::error::{DatasetError, Problem};
-use super::open::FileKind;
+use super::file_kind::FileKind;
 use super::report::Note;
 use crate::geometry::Size;
 use writing::write_whole;
