@@ -191,8 +191,8 @@ impl App {
         for id in here.iter().chain(baselines) {
             self.add_model(id);
         }
-        // One map is read at a glance; the other models, and the box that hears nothing, are a key away.
-        for slot in self.state.models.iter_mut().skip(1).filter(|_| !here.is_empty()) {
+        // The box that hears nothing is a key away where there are models that hear.
+        for slot in self.state.models.iter_mut().skip(here.len()).filter(|_| !here.is_empty()) {
             slot.visible = false;
         }
     }
