@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use egui::{Align2, RichText, Vec2};
 
+use super::command::StageView;
 use super::state::{ModelSlot, ModelState};
 use super::{App, Command, theme};
 use crate::engine::Job;
@@ -190,6 +191,11 @@ impl App {
         let baselines: &[&str] = if here.is_empty() { &["centre-box", "quadrants"] } else { &["centre-box"] };
         for id in here.iter().chain(baselines) {
             self.add_model(id);
+        }
+        if here.len() > 1 && self.state.view.stage == StageView::Overlay {
+            // Side by side each is seen to point at what sounds; over each other nobody could tell. Not kept: it is no
+            // choice of the user's.
+            self.state.view.stage = StageView::Grid;
         }
         // The box that hears nothing is a key away where there are models that hear.
         for slot in self.state.models.iter_mut().skip(here.len()).filter(|_| !here.is_empty()) {
