@@ -68,7 +68,7 @@ fn spec(id: &str, files: &[PathBuf]) -> String {
 }
 
 /// Small models that come along and follow the sound best, the best first; the others are in the menu beside them.
-const DEMO_MODELS: [&str; 3] = ["avol-small", "alignment-small", "lvs-small"];
+const DEMO_MODELS: [&str; 3] = ["rcgrad-small", "lvs-small", "alignment-small"];
 
 impl App {
     /// Loads the model that these files are, finding out by their keys which one that is.
