@@ -73,6 +73,9 @@ const COLUMNS: [(&str, Kind); 30] = [
     ("error", Kind::Text),
 ];
 
+/// Columns that came after the first tables were written: where they are missing, every row has nothing there.
+const ADDED_LATER: [&str; 3] = ["f_levels", "silent_share", "azimuth"];
+
 fn cells(row: ScoreRow) -> [Cell; COLUMNS.len()] {
     let whole = |value: u64| Cell::Whole(i64::try_from(value).ok());
     let text = |value: String| Cell::Text(Some(value));
@@ -320,7 +323,8 @@ fn write_group(parquet: &mut SerializedFileWriter<BufWriter<File>>, rows: &[Vec<
     Ok(())
 }
 
-/// Gives every row of a `scores.parquet` to `visit`, in order; a group of rows at a time is in memory.
+/// Gives every row of a `scores.parquet` to `visit`, in order; a group of rows at a time is in memory. A table from
+/// before a column was added reads as if the column were empty.
 ///
 /// # Errors
 /// The file cannot be read, is damaged, or has other columns than the rows of a run; and what `visit` fails with.
@@ -333,11 +337,9 @@ pub fn read_rows(
     let reader = whole(|| SerializedFileReader::new(file)).map_err(damaged)?;
     let metadata = reader.metadata();
     let names: Vec<&str> = metadata.file_metadata().schema_descr().columns().iter().map(|c| c.name()).collect();
-    if names != COLUMNS.map(|(name, _)| name) {
-        return Err(damaged(format!("its columns are {}: not those of a run", names.join(", "))));
-    }
+    let places = places(&names).map_err(damaged)?;
     for index in 0..reader.num_row_groups() {
-        let columns = whole(|| read_group(&*reader.get_row_group(index)?)).map_err(damaged)?;
+        let columns = whole(|| read_group(&*reader.get_row_group(index)?, &places)).map_err(damaged)?;
         let rows = columns.iter().map(Vec::len).min().unwrap_or(0);
         let mut columns: Vec<_> = columns.into_iter().map(Vec::into_iter).collect();
         for _ in 0..rows {
@@ -345,6 +347,21 @@ pub fn read_rows(
         }
     }
     Ok(())
+}
+
+/// Where each of [`COLUMNS`] is among the columns of a file; `None` for one that was added after the file was written.
+fn places(names: &[&str]) -> Result<[Option<usize>; COLUMNS.len()], String> {
+    let places = COLUMNS.map(|(name, _)| names.iter().position(|other| *other == name));
+    let lacks = COLUMNS.iter().zip(places).find(|((name, _), place)| place.is_none() && !ADDED_LATER.contains(name));
+    let unknown = names.iter().find(|name| COLUMNS.iter().all(|(known, _)| known != *name));
+    let in_order = places.iter().flatten().is_sorted() && places.iter().flatten().count() == names.len();
+    let what = match (lacks, unknown) {
+        (Some(((name, _), _)), _) => format!("`{name}` is missing"),
+        (None, Some(name)) => format!("`{name}` is unknown, perhaps of a newer version"),
+        (None, None) if !in_order => "they are in another order".to_owned(),
+        (None, None) => return Ok(places),
+    };
+    Err(format!("its columns are {}: not those of a run, {what}", names.join(", ")))
 }
 
 /// The result of reading a file that may be anything: the library that reads it may panic where it is damaged.
@@ -355,14 +372,26 @@ fn whole<T>(read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, String>
     }
 }
 
-fn read_group(group: &dyn RowGroupReader) -> Result<Vec<Vec<Cell>>, ParquetError> {
+fn read_group(
+    group: &dyn RowGroupReader,
+    places: &[Option<usize>; COLUMNS.len()],
+) -> Result<Vec<Vec<Cell>>, ParquetError> {
     let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
     if rows > MOST_ROWS_A_GROUP {
         return Err(ParquetError::General(format!("a group of {rows} rows")));
     }
     let mut columns = Vec::new();
-    for (index, (name, kind)) in COLUMNS.iter().enumerate() {
-        let cells: Vec<Cell> = match (group.get_column_reader(index)?, kind) {
+    for ((name, kind), place) in COLUMNS.iter().zip(places) {
+        let Some(place) = *place else {
+            let nothing = match kind {
+                Kind::Text => Cell::Text(None),
+                Kind::Whole => Cell::Whole(None),
+                Kind::Number => Cell::Number(None),
+            };
+            columns.push(vec![nothing; rows]);
+            continue;
+        };
+        let cells: Vec<Cell> = match (group.get_column_reader(place)?, kind) {
             (ColumnReader::ByteArrayColumnReader(reader), Kind::Text) => optional(reader, rows)?
                 .into_iter()
                 .map(|bytes| {
@@ -442,6 +471,36 @@ mod tests {
         let rows: Vec<ScoreRow> =
             (0..ROWS_A_GROUP + 5).map(|index| ScoreRow { clip_index: index as u64, ..row("a", 0.5) }).collect();
         assert_eq!(read(&written(&rows).path().join(SCORES_PARQUET)).unwrap(), rows);
+    }
+
+    #[test]
+    fn a_table_from_before_a_column_was_added_lacks_only_that() {
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tables");
+        let first = read(&fixtures.join("27-columns.parquet")).unwrap();
+        assert_eq!((first.len(), first[0].clip.as_str(), first[0].model.as_str()), (16, "clip0000000_000030", "lvs"));
+        assert_eq!((first[0].ciou, first[1].ciou), (Some(0.02398034781252437), Some(0.2627848616386327)));
+        let later = read(&fixtures.join("29-columns.parquet")).unwrap();
+        assert_eq!((later.len(), later[1].confidence), (24, Some(0.564408218895366)));
+        for row in first.iter().chain(&later) {
+            assert_eq!((&row.f_levels, row.silent_share, &row.azimuth, &row.error), (&None, None, &None, &None));
+            assert!(row.curve.is_some(), "{}", row.clip);
+        }
+    }
+
+    #[test]
+    fn a_foreign_table_is_refused_with_what_differs() {
+        let names = COLUMNS.map(|(name, _)| name);
+        let refused = |names: &[&str]| places(names).unwrap_err();
+        assert!(places(&names).unwrap().iter().flatten().copied().eq(0..COLUMNS.len()));
+        let without = |left_out: &str| names.iter().copied().filter(|name| *name != left_out).collect::<Vec<_>>();
+        assert!(places(&without("azimuth")).is_ok());
+        assert!(refused(&without("ciou")).ends_with("`ciou` is missing"));
+        assert!(refused(&[&names[..], &["loudness"]].concat()).contains("`loudness` is unknown"));
+        assert!(refused(&["a", "b"]).contains("its columns are a, b"));
+        let mut turned = names;
+        turned.swap(3, 4);
+        assert!(refused(&turned).ends_with("in another order"));
+        assert!(refused(&[&names[..], &["clip"]].concat()).ends_with("in another order"));
     }
 
     #[test]

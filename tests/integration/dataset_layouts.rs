@@ -114,12 +114,27 @@ fn is3_as_its_authors_release_it() {
     assert_eq!(media_of(&dataset, "accordion_baby_10467_accordion"), &ClipMedia::StillAndSound { image, sound });
     assert_eq!(dataset.report.notes, []);
 
-    // Another name of the box is taken, and told; so is a box that can hardly be in the frame of the others.
-    let (_other, dataset) =
-        opened(&[("IS3_annotation.json", &annotation.replace("gt_box", "bbox").replace("100.0,200.0", "400.0,200.0"))]);
+    // A box that can hardly be in the frame of the others is told.
+    let beyond = |text: &str| text.replace("100.0,200.0", "400.0,200.0");
+    let (_other, dataset) = opened(&[("IS3_annotation.json", &beyond(annotation))]);
+    assert_eq!(dataset.report.notes.iter().map(|note| note.count).collect::<Vec<_>>(), [1]);
+
+    // Another name of the box is taken for the same, and told; unless the numbers cannot be that.
+    let named = annotation.replace("gt_box", "bbox");
+    let (_other, dataset) = opened(&[("IS3_annotation.json", &named)]);
     let notes: Vec<(usize, bool)> =
         dataset.report.notes.iter().map(|note| (note.count, note.message.contains("gt_box"))).collect();
-    assert_eq!((dataset.benchmark, notes), (Benchmark::Is3, vec![(2, true), (1, false)]));
+    assert_eq!((dataset.benchmark, notes), (Benchmark::Is3, vec![(2, true)]));
+    assert_eq!(dataset.clips[0].annotations.as_ref().unwrap().boxes().len(), 1);
+    let fractions = named.replace("[10.0,20.0,100.0,200.0]", "[0.1,0.2,0.4,1.0]");
+    let fractions = fractions.replace("[120.0,20.0,200.0,200.0]", "[0.5,0.1,0.9,0.9]");
+    let sizes = named.replace("[120.0,20.0,200.0,200.0]", "[120.0,20.0,80.0,180.0]");
+    for (text, word) in [(beyond(&named), "beyond"), (sizes, "corner and size"), (fractions, "fractions")] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("IS3_annotation.json"), text).unwrap();
+        let error = sonolens::dataset::open(&folder.path().join("IS3_annotation.json")).unwrap_err().to_string();
+        assert!(error.contains(word) && error.contains("gt_box"), "{word}: {error}");
+    }
 }
 
 #[test]

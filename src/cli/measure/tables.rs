@@ -138,7 +138,13 @@ fn listening_row(measurement: &Measurement, model: &str) -> String {
     let [low, high] = OF_PAIRS;
     let recalls = measurement.retrieval.iter().find(|retrieval| retrieval.model == model);
     let recall = |at: usize| {
-        recalls.map_or_else(|| "–".to_owned(), |found| format!("{:.1}", 100.0 * found.audio_to_image.pessimistic[at]))
+        recalls.map_or_else(
+            || "–".to_owned(),
+            |found| {
+                let (value, [low, high]) = (found.audio_to_image.pessimistic[at], found.audio_to_image.intervals[at]);
+                percent(&Figure { value, low, high })
+            },
+        )
     };
     format!(
         "| {model} | {} | {} | {} | {} | {} | {} |\n",

@@ -8,7 +8,8 @@
 //! IS3's own release has `IS3_annotation.json` beside `images/`, `audio_waw/` and `gt_segmentation/`, with box and category
 //! of each entry by its description. Public evaluation code takes only `image` and `audio` from it, and the boxes from
 //! `synthetic3240_bbox.json` (`gt_box`); what the release calls its box is nowhere to be read. `bbox` and `box` are
-//! therefore taken for `gt_box`, in the same 224×224 frame, and a note says so.
+//! therefore taken for `gt_box`, in the same 224×224 frame, and a note says so; where their numbers cannot be that, as
+//! fractions, other pixels or corner and size, the file is refused.
 
 use std::path::{Path, PathBuf};
 
@@ -64,6 +65,7 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
         _ => Format::SslAlignBoxes,
     };
     let benchmark = benchmark_of(path, first);
+    check_assumed(path, &entries)?;
     let mut notes = Report::default();
     for (number, entry) in entries.iter().enumerate() {
         let corners = match entry.truth() {
@@ -74,7 +76,9 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
             }
         };
         if entry.gt_box.is_none() {
-            notes.note("its boxes are not called gt_box; they are taken as if they were", entry.image.clone());
+            let message =
+                "its boxes are not called gt_box; they are taken for corners in the 224 × 224 frame, as gt_box has";
+            notes.note(message, entry.image.clone());
         }
         if corners.iter().any(|&corner| corner > f64::from(FRAME.width) + 1.0) {
             let place = format!("{} (entry {})", entry.image, number + 1);
@@ -83,6 +87,32 @@ pub fn read(path: &Path, text: &str) -> Result<AnnotationSet, DatasetError> {
     }
     let items = entries.into_iter().map(|entry| item_of(benchmark, entry)).collect();
     Ok(AnnotationSet { notes: notes.notes, ..AnnotationSet::new(format, benchmark, items) })
+}
+
+/// Refuses boxes under an assumed name whose numbers contradict what is assumed of them.
+fn check_assumed(path: &Path, entries: &[Entry]) -> Result<(), DatasetError> {
+    let assumed = |(number, entry): (usize, &Entry)| match (&entry.gt_box, &entry.bbox) {
+        (None, Some(Truth::Box(corners))) => Some((number, *corners)),
+        _ => None,
+    };
+    let boxes = || entries.iter().enumerate().filter_map(assumed).filter(|(_, corners)| *corners != [0.0; 4]);
+    let side = f64::from(FRAME.width);
+    let wrong = boxes().find_map(|(number, [left, top, right, bottom])| {
+        let what = match () {
+            () if !(right <= side && bottom <= side) => "reaches beyond the 224 × 224 frame",
+            () if !(left <= right && top <= bottom) => "ends before it begins, as if it were corner and size",
+            () => return None,
+        };
+        Some((number, what))
+    });
+    let all_fractions = || boxes().all(|(_, corners)| corners.iter().all(|&corner| corner <= 1.0));
+    let wrong = wrong.or_else(|| Some((boxes().next()?.0, "is, as all are, in fractions")).filter(|_| all_fractions()));
+    let Some((number, what)) = wrong else { return Ok(()) };
+    let problem = format!(
+        "its box is not called gt_box, and {what}: it cannot be read as corners in pixels of the 224 × 224 frame. Give the \
+         boxes as gt_box in that form, as synthetic3240_bbox.json has them"
+    );
+    Err(DatasetError::malformed(path, Place::Field(format!("[{number}]")), problem))
 }
 
 fn benchmark_of(path: &Path, first: &Entry) -> Benchmark {
