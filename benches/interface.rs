@@ -42,8 +42,14 @@ fn frame(index: usize) -> Arc<Frame> {
     })
 }
 
+/// As heatmaps are: a hill somewhere, and slow waves around it.
 fn map(seed: usize) -> Arc<Grid> {
-    Arc::new(Grid::from_fn(224, 224, |row, column| ((row * 31 + column * 17 + seed * 101) % 997) as f32 / 997.0))
+    let place = |step: usize| (seed * step % 97) as f32 / 97.0 * 120.0 + 52.0;
+    let (top, left) = (place(31), place(17));
+    Arc::new(Grid::from_fn(224, 224, |row, column| {
+        let (down, right) = ((row as f32 - top) / 40.0, (column as f32 - left) / 40.0);
+        0.85 * (-down * down - right * right).exp() + 0.1 * (0.05 * (row + 2 * column + seed) as f32).sin().abs()
+    }))
 }
 
 fn stage(picture: &Arc<Frame>, maps: &[Arc<Grid>]) -> StageDraw {

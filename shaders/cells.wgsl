@@ -54,18 +54,13 @@ struct Quad {
     part: vec2<f32>,
 };
 
-fn quad_at(map: texture_2d<u32>, frame: vec2<f32>) -> Quad {
+fn quad_at(map: texture_2d<u32>, nearest: sampler, frame: vec2<f32>) -> Quad {
     let size = vec2<f32>(textureDimensions(map));
     let place = clamp(frame, vec2<f32>(0.0), vec2<f32>(1.0)) * size - 0.5;
     let base = floor(place);
-    let cell = vec2<i32>(base);
     var quad: Quad;
-    quad.bits = vec4<u32>(
-        cell_bits(map, cell),
-        cell_bits(map, cell + vec2<i32>(1, 0)),
-        cell_bits(map, cell + vec2<i32>(0, 1)),
-        cell_bits(map, cell + vec2<i32>(1, 1)),
-    );
+    // Asked for at the corner where the four meet: no rounding can make them another four.
+    quad.bits = textureGather(0, map, nearest, (base + 1.0) / size).wzxy;
     // A centre counts as met within 1/500 of a cell, so that rounding of coordinates cannot mix in a neighbour.
     quad.part = clamp((place - base - 0.002) / 0.996, vec2<f32>(0.0), vec2<f32>(1.0));
     return quad;
@@ -76,38 +71,46 @@ fn corner_weights(part: vec2<f32>) -> vec4<f32> {
     return vec4<f32>(rest.x * rest.y, part.x * rest.y, rest.x * part.y, part.x * part.y);
 }
 
+fn seen_corners(quad: Quad) -> vec4<bool> {
+    return (quad.bits & vec4<u32>(0x7fffffffu)) <= vec4<u32>(NOT_A_NUMBER_ABOVE);
+}
+
+// As `is_positive`, of all four at once.
+fn positive_corners(quad: Quad, rule: Rule) -> vec4<bool> {
+    let sign = vec4<u32>(0x80000000u);
+    var keys = select(quad.bits | sign, ~quad.bits, (quad.bits & sign) != vec4<u32>(0u));
+    keys = select(keys, sign, (quad.bits & ~sign) == vec4<u32>(0u));
+    return seen_corners(quad) & (keys >= vec4<u32>(rule.lowest_positive_key));
+}
+
+// The values of the corners that the model sees; 0 of the others.
+fn corner_values(quad: Quad) -> vec4<f32> {
+    let seen = select(vec4<u32>(0u), quad.bits, seen_corners(quad));
+    return clamp(bitcast<vec4<f32>>(seen), vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
+}
+
 // Bilinear value between the cells that the model sees; cells that it does not see have no say.
 fn smooth_value(quad: Quad) -> f32 {
-    let weights = corner_weights(quad.part);
-    var sum = 0.0;
-    var weight = 0.0;
-    for (var corner = 0; corner < 4; corner++) {
-        if (is_seen(quad.bits[corner])) {
-            sum += weights[corner] * cell_value(quad.bits[corner]);
-            weight += weights[corner];
-        }
-    }
-    return sum / max(weight, 1e-9);
+    let weights = select(vec4<f32>(0.0), corner_weights(quad.part), seen_corners(quad));
+    return dot(weights, corner_values(quad)) / max(dot(weights, vec4<f32>(1.0)), 1e-9);
+}
+
+// The same where all four are seen.
+fn smooth_value_of_seen(quad: Quad) -> f32 {
+    let values = clamp(bitcast<vec4<f32>>(quad.bits), vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
+    return dot(corner_weights(quad.part), values);
 }
 
 // Signed distance in pixels, positive inside, to the line where the map crosses the threshold between the centres of
 // cells: at every centre its sign is exactly the cell's own verdict. Far from the line only the sign means anything.
 fn smooth_distance(quad: Quad, rule: Rule, threshold: f32, cell_px: vec2<f32>) -> f32 {
-    var depth = vec4<f32>(0.0);
-    var deepest = 0.0;
-    for (var corner = 0; corner < 4; corner++) {
-        if (is_seen(quad.bits[corner])) {
-            depth[corner] = clamp(cell_value(quad.bits[corner]) - threshold, -LARGEST, LARGEST);
-            deepest = max(deepest, abs(depth[corner]));
-        }
-    }
-    for (var corner = 0; corner < 4; corner++) {
-        var relative = 1.0;
-        if (deepest > 0.0 && is_seen(quad.bits[corner])) {
-            relative = clamp(abs(depth[corner]) / deepest, SMALLEST, 1.0);
-        }
-        depth[corner] = select(-relative, relative, is_positive(quad.bits[corner], rule));
-    }
+    let seen = seen_corners(quad);
+    let beyond = clamp(corner_values(quad) - threshold, vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
+    let away = select(vec4<f32>(0.0), abs(beyond), seen);
+    let furthest = max(max(away.x, away.y), max(away.z, away.w));
+    let graded = seen & vec4<bool>(furthest > 0.0);
+    let relative = select(vec4<f32>(1.0), clamp(away / furthest, vec4<f32>(SMALLEST), vec4<f32>(1.0)), graded);
+    let depth = select(-relative, relative, positive_corners(quad, rule));
     let field = dot(corner_weights(quad.part), depth);
     let along_x = mix(depth.y - depth.x, depth.w - depth.z, quad.part.y) / cell_px.x;
     let along_y = mix(depth.z - depth.x, depth.w - depth.y, quad.part.x) / cell_px.y;

@@ -24,6 +24,7 @@ override smooth_colours: bool = true;
 @group(1) @binding(1) var second: texture_2d<u32>;
 @group(1) @binding(2) var colormaps: texture_2d<f32>;
 @group(1) @binding(3) var bilinear: sampler;
+@group(1) @binding(4) var nearest: sampler;
 
 @vertex
 fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
@@ -33,7 +34,7 @@ fn vertex(@builtin(vertex_index) index: u32) -> @builtin(position) vec4<f32> {
 fn level(map: texture_2d<u32>, frame: vec2<f32>, own: u32, low: f32, scale: f32) -> f32 {
     var value = cell_value(own);
     if (smooth_colours) {
-        value = smooth_value(quad_at(map, frame));
+        value = smooth_value(quad_at(map, nearest, frame));
     }
     return clamp((value - low) * scale, 0.0, 1.0);
 }

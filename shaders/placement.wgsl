@@ -13,8 +13,14 @@ struct Placement {
 
 // The corner of the visible part of the frame as a triangle strip of four vertices, in clip space.
 fn corner_position(placement: Placement, vertex: u32) -> vec4<f32> {
-    let low = max(placement.frame_rect.xy, placement.clip_rect.xy);
-    let high = max(low, min(placement.frame_rect.zw, placement.clip_rect.zw));
+    return part_corner_position(placement, vec4<f32>(0.0, 0.0, 1.0, 1.0), vertex);
+}
+
+// The same of a part of the frame: left, top, right, bottom as fractions of it.
+fn part_corner_position(placement: Placement, part: vec4<f32>, vertex: u32) -> vec4<f32> {
+    let rect = placement.frame_rect;
+    let low = max(mix(rect.xy, rect.zw, part.xy), placement.clip_rect.xy);
+    let high = max(low, min(mix(rect.xy, rect.zw, part.zw), placement.clip_rect.zw));
     let side = vec2<f32>(f32(vertex & 1u), f32(vertex >> 1u));
     let pixel = mix(low, high, side);
     let unit = pixel / placement.target_size;

@@ -15,6 +15,7 @@ mod stage;
 mod store;
 mod surface;
 mod textures;
+mod tiles;
 mod uniforms;
 
 pub use colormap::Colormap;

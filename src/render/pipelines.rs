@@ -6,6 +6,7 @@ use eframe::wgpu;
 
 use super::colormap::Colormap;
 use super::textures::{create_texture, write_texture};
+use super::tiles::Part;
 use super::uniforms::SLOT_BYTES;
 
 const PLACEMENT: &str = include_str!("../../shaders/placement.wgsl");
@@ -49,7 +50,7 @@ pub(super) struct PictureKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum PipelineKind {
     Picture(PictureKind),
-    OverlayFill { smooth_colours: bool, smooth_edge: bool, mapped_colours: bool, fainter_outside: bool },
+    OverlayFill { smooth_colours: bool, smooth_edge: bool, mapped_colours: bool, fainter_outside: bool, all_seen: bool },
     OverlayContour { smooth_edge: bool },
     Difference { smooth_colours: bool },
     Agreement { edged: bool },
@@ -77,6 +78,11 @@ impl PipelineKind {
         matches!(self, Self::Picture(_) | Self::Surface { round: false, opaque: true })
     }
 
+    /// Whether it draws parts of a map, each an instance with a [`Part`] of its own; else one whole rectangle.
+    fn in_parts(self) -> bool {
+        matches!(self, Self::OverlayFill { .. } | Self::OverlayContour { .. })
+    }
+
     fn recipe(self) -> Recipe {
         let told = |name: &'static str, told: bool| (name, f64::from(u8::from(told)));
         let (shader, fragment_entry, textures, constants) = match self {
@@ -95,12 +101,13 @@ impl PipelineKind {
                 ];
                 (Shader::Picture, "fragment", Textures::Planes, constants)
             }
-            Self::OverlayFill { smooth_colours, smooth_edge, mapped_colours, fainter_outside } => {
+            Self::OverlayFill { smooth_colours, smooth_edge, mapped_colours, fainter_outside, all_seen } => {
                 let constants = vec![
                     told("smooth_colours", smooth_colours),
                     told("smooth_edge", smooth_edge),
                     told("mapped_colours", mapped_colours),
                     told("fainter_outside", fainter_outside),
+                    told("all_seen", all_seen),
                 ];
                 (Shader::Overlay, "fill", Textures::Maps, constants)
             }
@@ -143,6 +150,7 @@ pub(super) struct Pipelines {
     planes_layout: wgpu::BindGroupLayout,
     maps_layout: wgpu::BindGroupLayout,
     bilinear: wgpu::Sampler,
+    nearest: wgpu::Sampler,
     colormaps: wgpu::TextureView,
 }
 
@@ -183,6 +191,7 @@ impl Pipelines {
             min_filter: wgpu::FilterMode::Linear,
             ..Default::default()
         });
+        let nearest = device.create_sampler(&wgpu::SamplerDescriptor { label: Some("nearest"), ..Default::default() });
         Self {
             target_format,
             shaders: SHADERS.map(|(name, sources)| create_shader(device, name, sources)),
@@ -190,6 +199,7 @@ impl Pipelines {
             planes_layout,
             maps_layout,
             bilinear,
+            nearest,
             colormaps: colormaps.create_view(&wgpu::TextureViewDescriptor::default()),
         }
     }
@@ -215,7 +225,7 @@ impl Pipelines {
                 module,
                 entry_point: Some("vertex"),
                 compilation_options: wgpu::PipelineCompilationOptions::default(),
-                buffers: &[],
+                buffers: if kind.in_parts() { &[Some(PART_LAYOUT)] } else { &[] },
             },
             primitive: wgpu::PrimitiveState { topology: wgpu::PrimitiveTopology::TriangleStrip, ..Default::default() },
             depth_stencil: None,
@@ -261,13 +271,14 @@ impl Pipelines {
                 texture(1),
                 texture(2),
                 wgpu::BindGroupEntry { binding: 3, resource: wgpu::BindingResource::Sampler(&self.bilinear) },
+                wgpu::BindGroupEntry { binding: 4, resource: wgpu::BindingResource::Sampler(&self.nearest) },
             ],
         })
     }
 
-    /// Room for the uniforms of `slots` draws.
-    pub(super) fn create_uniforms(&self, device: &wgpu::Device, slots: u64) -> UniformBlock {
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
+    /// Room for the uniforms of `slots` draws and for `parts` parts of maps.
+    fn create_buffers(&self, device: &wgpu::Device, slots: u64, parts: u64) -> DrawBuffers {
+        let uniforms = device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("stage uniforms"),
             size: slots * SLOT_BYTES,
             usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
@@ -279,41 +290,64 @@ impl Pipelines {
             entries: &[wgpu::BindGroupEntry {
                 binding: 0,
                 resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer: &buffer,
+                    buffer: &uniforms,
                     offset: 0,
                     size: wgpu::BufferSize::new(SLOT_BYTES),
                 }),
             }],
         });
-        UniformBlock { buffer, bind_group, slots }
+        let part_buffer = device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("stage parts"),
+            size: parts * size_of::<Part>() as u64,
+            usage: wgpu::BufferUsages::VERTEX | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        });
+        DrawBuffers { uniforms, bind_group, slots, part_buffer, parts }
     }
 }
 
-/// Uniforms of the draws of one stage, [`SLOT_BYTES`] apart.
-pub(super) struct UniformBlock {
-    pub buffer: wgpu::Buffer,
+/// What the draws of one stage read: uniforms, [`SLOT_BYTES`] apart, and parts of maps.
+pub(super) struct DrawBuffers {
+    pub uniforms: wgpu::Buffer,
     pub bind_group: wgpu::BindGroup,
-    pub slots: u64,
+    slots: u64,
+    pub part_buffer: wgpu::Buffer,
+    parts: u64,
 }
 
-/// Uniform blocks that are used again once the frame that they belonged to is gone.
+/// Buffers that are used again once the frame that they belonged to is gone.
 #[derive(Default)]
-pub(super) struct UniformPool {
-    blocks: Vec<Arc<UniformBlock>>,
+pub(super) struct BufferPool {
+    buffers: Vec<Arc<DrawBuffers>>,
 }
 
-impl UniformPool {
-    pub(super) fn take(&mut self, device: &wgpu::Device, pipelines: &Pipelines, slots: u64) -> Arc<UniformBlock> {
-        let free = self.blocks.iter().find(|block| block.slots >= slots && Arc::strong_count(block) == 1);
-        if let Some(block) = free {
-            return block.clone();
+impl BufferPool {
+    pub(super) fn take(
+        &mut self,
+        device: &wgpu::Device,
+        pipelines: &Pipelines,
+        slots: u64,
+        parts: u64,
+    ) -> Arc<DrawBuffers> {
+        let fits = |buffers: &DrawBuffers| buffers.slots >= slots && buffers.parts >= parts;
+        let free = self.buffers.iter().find(|buffers| fits(buffers) && Arc::strong_count(buffers) == 1);
+        if let Some(buffers) = free {
+            return buffers.clone();
         }
-        let block = Arc::new(pipelines.create_uniforms(device, slots.next_multiple_of(8)));
-        self.blocks.retain(|block| Arc::strong_count(block) > 1);
-        self.blocks.push(block.clone());
-        block
+        let made =
+            Arc::new(pipelines.create_buffers(device, slots.next_multiple_of(8), parts.max(1).next_power_of_two()));
+        self.buffers.retain(|buffers| Arc::strong_count(buffers) > 1);
+        self.buffers.push(made.clone());
+        made
     }
 }
+
+/// Of an instance: [`Part::rect`] and [`Part::strength`].
+const PART_LAYOUT: wgpu::VertexBufferLayout<'_> = wgpu::VertexBufferLayout {
+    array_stride: size_of::<Part>() as u64,
+    step_mode: wgpu::VertexStepMode::Instance,
+    attributes: &wgpu::vertex_attr_array![0 => Float32x4, 1 => Float32],
+};
 
 fn textures_layout(
     device: &wgpu::Device,
@@ -330,18 +364,20 @@ fn textures_layout(
         },
         count: None,
     };
+    let sampler = |binding: u32, kind: wgpu::SamplerBindingType| wgpu::BindGroupLayoutEntry {
+        binding,
+        visibility: wgpu::ShaderStages::FRAGMENT,
+        ty: wgpu::BindingType::Sampler(kind),
+        count: None,
+    };
     device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
         label: Some(label),
         entries: &[
             texture(0),
             texture(1),
             texture(2),
-            wgpu::BindGroupLayoutEntry {
-                binding: 3,
-                visibility: wgpu::ShaderStages::FRAGMENT,
-                ty: wgpu::BindingType::Sampler(wgpu::SamplerBindingType::Filtering),
-                count: None,
-            },
+            sampler(3, wgpu::SamplerBindingType::Filtering),
+            sampler(4, wgpu::SamplerBindingType::NonFiltering),
         ],
     })
 }

@@ -1,14 +1,16 @@
 //! From plain data to draws on the graphics card, inside egui's render pass or any other.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use eframe::{egui_wgpu, wgpu};
 
-use super::pipelines::{PipelineKind, Pipelines, UniformBlock, UniformPool};
+use super::pipelines::{BufferPool, DrawBuffers, PipelineKind, Pipelines};
 use super::stage::StageDraw;
 use super::store::{Bound, Gpu, TextureStore};
 use super::surface::SurfaceDraw;
+use super::tiles::Part;
 use super::uniforms::{PlacementUniform, SLOT_BYTES};
 
 /// Something to draw, as plain data. Making one is cheap: what it shows is shared, and uploaded once.
@@ -114,13 +116,13 @@ pub(super) struct Renderer {
     /// Made when something is drawn by them for the first time.
     built: HashMap<PipelineKind, wgpu::RenderPipeline>,
     store: TextureStore,
-    uniforms: UniformPool,
+    buffers: BufferPool,
 }
 
 /// Draws that are ready to be encoded, and what they need until they are done.
 pub(super) struct Prepared {
     target: Target,
-    uniforms: Arc<UniformBlock>,
+    buffers: Arc<DrawBuffers>,
     draws: Vec<Draw>,
 }
 
@@ -128,6 +130,8 @@ struct Draw {
     pipeline: PipelineKind,
     bound: Bound,
     uniform_offset: u32,
+    /// Which of the parts it draws; none: it has no parts.
+    parts: Option<Range<u32>>,
 }
 
 /// Collects draws and their uniforms.
@@ -135,14 +139,41 @@ struct Draw {
 pub(super) struct DrawList {
     draws: Vec<Draw>,
     uniforms: Vec<u8>,
+    parts: Vec<Part>,
 }
 
 impl DrawList {
+    /// A draw of one rectangle.
     pub(super) fn push(&mut self, pipeline: PipelineKind, bound: Bound, uniform: impl bytemuck::Pod) {
+        self.push_draw(pipeline, bound, uniform, None);
+    }
+
+    /// A draw of parts of a map, if there are any.
+    pub(super) fn push_parts(
+        &mut self,
+        pipeline: PipelineKind,
+        bound: Bound,
+        uniform: impl bytemuck::Pod,
+        parts: &[Part],
+    ) {
+        if !parts.is_empty() {
+            let first = self.parts.len() as u32;
+            self.parts.extend_from_slice(parts);
+            self.push_draw(pipeline, bound, uniform, Some(first..self.parts.len() as u32));
+        }
+    }
+
+    fn push_draw(
+        &mut self,
+        pipeline: PipelineKind,
+        bound: Bound,
+        uniform: impl bytemuck::Pod,
+        parts: Option<Range<u32>>,
+    ) {
         let uniform_offset = self.uniforms.len();
         self.uniforms.extend_from_slice(bytemuck::bytes_of(&uniform));
         self.uniforms.resize(uniform_offset + SLOT_BYTES as usize, 0);
-        self.draws.push(Draw { pipeline, bound, uniform_offset: uniform_offset as u32 });
+        self.draws.push(Draw { pipeline, bound, uniform_offset: uniform_offset as u32, parts });
     }
 }
 
@@ -153,7 +184,7 @@ impl Renderer {
             store: TextureStore::new(pipelines.clone()),
             pipelines,
             built: HashMap::new(),
-            uniforms: UniformPool::default(),
+            buffers: BufferPool::default(),
         }
     }
 
@@ -168,11 +199,15 @@ impl Renderer {
             let kind = draw.pipeline;
             self.built.entry(kind).or_insert_with(|| self.pipelines.create(gpu.device, kind));
         }
-        let uniforms = self.uniforms.take(gpu.device, &self.pipelines, list.draws.len().max(1) as u64);
+        let [slots, parts] = [list.draws.len().max(1), list.parts.len()].map(|count| count as u64);
+        let buffers = self.buffers.take(gpu.device, &self.pipelines, slots, parts);
         if !list.uniforms.is_empty() {
-            gpu.queue.write_buffer(&uniforms.buffer, 0, &list.uniforms);
+            gpu.queue.write_buffer(&buffers.uniforms, 0, &list.uniforms);
         }
-        Prepared { target, uniforms, draws: list.draws }
+        if !list.parts.is_empty() {
+            gpu.queue.write_buffer(&buffers.part_buffer, 0, bytemuck::cast_slice(&list.parts));
+        }
+        Prepared { target, buffers, draws: list.draws }
     }
 
     /// Encodes the draws. The viewport becomes the whole target: places on it are computed in the vertex shader, so
@@ -183,11 +218,14 @@ impl Renderer {
         for draw in &prepared.draws {
             let Some(pipeline) = self.built.get(&draw.pipeline) else { continue };
             pass.set_pipeline(pipeline);
-            pass.set_bind_group(0, &prepared.uniforms.bind_group, &[draw.uniform_offset]);
+            pass.set_bind_group(0, &prepared.buffers.bind_group, &[draw.uniform_offset]);
             if let Some(textures) = draw.bound.bind_group() {
                 pass.set_bind_group(1, textures, &[]);
             }
-            pass.draw(0..4, 0..1);
+            if draw.parts.is_some() {
+                pass.set_vertex_buffer(0, prepared.buffers.part_buffer.slice(..));
+            }
+            pass.draw(0..4, draw.parts.clone().unwrap_or(0..1));
         }
     }
 

@@ -7,7 +7,8 @@ use super::palette;
 use super::picture::{picture_kind, picture_uniform};
 use super::pipelines::PipelineKind;
 use super::renderer::{DrawList, Target};
-use super::store::{Bound, Gpu, TextureStore};
+use super::store::{Bound, Gpu, MapTexture, TextureStore};
+use super::tiles::Side;
 use super::uniforms::{
     AgreementUniform, DifferenceUniform, OverlayUniform, PlacementUniform, RuleUniform, colour_with_alpha, range_scale,
 };
@@ -94,21 +95,49 @@ fn push_overlays(
         let Some(map) = store.map(gpu, &overlay.map) else { continue };
         let uniform = overlay_uniform(overlay, *placement);
         if overlay.style.fill != Fill::None || overlay.style.hatch_unseen {
-            let kind = PipelineKind::OverlayFill {
-                smooth_colours: overlay.style.interpolation == Interpolation::Smooth,
-                smooth_edge: overlay.style.edge == Edge::Smooth,
-                mapped_colours: matches!(overlay.style.fill, Fill::Colormap(_)),
-                fainter_outside: overlay.threshold.is_some() && overlay.style.outside < 1.0,
-            };
-            list.push(kind, Bound::Map(map.clone()), uniform);
+            push_fill(overlay, &map, uniform, list);
         }
         if has_contour(overlay) {
-            contours.push((contour(overlay), map, uniform));
+            contours.push((overlay, map, uniform));
         }
     }
-    for (kind, map, uniform) in contours {
-        list.push(kind, Bound::Map(map), uniform);
+    for (overlay, map, uniform) in contours {
+        push_contour(overlay, map, uniform, list);
     }
+}
+
+/// The fill in two draws: what certainly lies on one side of the positive area's edge, and the rest.
+fn push_fill(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform, list: &mut DrawList) {
+    let fainter_outside = overlay.threshold.is_some() && overlay.style.outside < 1.0;
+    let kind = |plain: bool| PipelineKind::OverlayFill {
+        smooth_colours: overlay.style.interpolation == Interpolation::Smooth,
+        smooth_edge: overlay.style.edge == Edge::Smooth,
+        mapped_colours: matches!(overlay.style.fill, Fill::Colormap(_)),
+        fainter_outside: fainter_outside && !plain,
+        all_seen: plain,
+    };
+    let plain_strength = |side: Side| match side {
+        Side::Inside => Some(1.0),
+        Side::Outside if fainter_outside => Some(uniform.outside),
+        Side::Outside => Some(1.0),
+        Side::Both if !fainter_outside => Some(1.0),
+        Side::Both | Side::Unseen { .. } => None,
+    };
+    // Pixels on the edge itself are smoothed over half their width.
+    let reach_px = 0.5;
+    let visible = |side: Side| plain_strength(side).filter(|strength| strength * uniform.tint[3] > 0.0);
+    let rest = |side: Side| plain_strength(side).is_none().then_some(1.0);
+    for (plain, parts) in [(true, map.parts(uniform, reach_px, visible)), (false, map.parts(uniform, reach_px, rest))] {
+        list.push_parts(kind(plain), Bound::Map(map.clone()), uniform, &parts);
+    }
+}
+
+fn push_contour(overlay: &Overlay, map: Arc<MapTexture>, uniform: OverlayUniform, list: &mut DrawList) {
+    let reach_px = (0.5 * uniform.contour_width + uniform.casing_width) * uniform.placement.pixels_per_point + 0.5;
+    let parts = map
+        .parts(uniform, reach_px, |side| matches!(side, Side::Both | Side::Unseen { positive: true }).then_some(1.0));
+    let kind = PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth };
+    list.push_parts(kind, Bound::Map(map), uniform, &parts);
 }
 
 fn push_difference(
@@ -138,7 +167,7 @@ fn push_difference(
         if has_contour(overlay)
             && let Some(map) = store.map(gpu, &overlay.map)
         {
-            list.push(contour(overlay), Bound::Map(map), overlay_uniform(overlay, placement));
+            push_contour(overlay, map, overlay_uniform(overlay, placement), list);
         }
     }
 }
@@ -173,10 +202,6 @@ fn strength(there: bool) -> f32 {
 
 fn has_contour(overlay: &Overlay) -> bool {
     overlay.style.contour_width > 0.0 && overlay.threshold.is_some()
-}
-
-fn contour(overlay: &Overlay) -> PipelineKind {
-    PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth }
 }
 
 fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUniform {

@@ -6,6 +6,8 @@ use eframe::wgpu;
 
 use super::pipelines::Pipelines;
 use super::textures::{TextureCache, create_texture, write_texture};
+use super::tiles::{MapTiles, Part, Side};
+use super::uniforms::OverlayUniform;
 use crate::heatmap::Grid;
 use crate::media::{Frame, Plane};
 
@@ -60,6 +62,8 @@ pub(super) struct PictureTextures {
 }
 
 pub(super) struct MapTexture {
+    /// Where in the map its edges can be.
+    tiles: MapTiles,
     texture: wgpu::Texture,
     view: wgpu::TextureView,
     bind_group: wgpu::BindGroup,
@@ -115,7 +119,11 @@ impl TextureStore {
             size_of_val(map.values()) as u64,
             |old| [old.texture.width(), old.texture.height()] == size,
             |old| {
-                let map_texture = old.unwrap_or_else(|| MapTexture::new(gpu, pipelines, size));
+                let tiles = MapTiles::of(map);
+                let map_texture = match old {
+                    Some(old) => MapTexture { tiles, ..old },
+                    None => MapTexture::new(gpu, pipelines, size, tiles),
+                };
                 write_texture(gpu.queue, &map_texture.texture, 4, bytemuck::cast_slice(map.values()));
                 map_texture
             },
@@ -187,10 +195,22 @@ impl PictureTextures {
 }
 
 impl MapTexture {
-    fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2]) -> Self {
+    /// [`MapTiles::parts`] where an overlay lies.
+    pub(super) fn parts(
+        &self,
+        overlay: OverlayUniform,
+        reach_px: f32,
+        strength: impl Fn(Side) -> Option<f32>,
+    ) -> Vec<Part> {
+        let [left, top, right, bottom] = overlay.placement.frame_rect;
+        let cell_px = [(right - left) / self.texture.width() as f32, (bottom - top) / self.texture.height() as f32];
+        self.tiles.parts(overlay.rule, reach_px, cell_px, strength)
+    }
+
+    fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2], tiles: MapTiles) -> Self {
         let texture = create_texture(gpu.device, "score map", size, wgpu::TextureFormat::R32Uint);
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
         let bind_group = pipelines.bind_maps(gpu.device, [&view, &view]);
-        Self { texture, view, bind_group }
+        Self { tiles, texture, view, bind_group }
     }
 }

@@ -37,7 +37,7 @@ impl RuleUniform {
 }
 
 /// Unsigned integers in the order of the floats they come from; both zeros are one. `order_key` of cells.wgsl.
-fn order_key(value: f32) -> u32 {
+pub(super) fn order_key(value: f32) -> u32 {
     let bits = value.to_bits();
     if value == 0.0 {
         0x8000_0000
