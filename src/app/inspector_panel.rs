@@ -253,7 +253,29 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
             }
         });
     }
+    other_sound_ui(ui, state);
     references_ui(ui, state);
+}
+
+/// While another sound than the clip's own is chosen: whose sound the figures above are of.
+fn other_sound_ui(ui: &mut Ui, state: &AppState) {
+    let boxes = state.open.as_ref().is_some_and(|open| !open.boxes_at(open.frame).is_empty());
+    if state.sound_choice == SoundChoice::Own || !boxes {
+        return;
+    }
+    if state.heard_choice() == SoundChoice::Own {
+        // The own sound is held for a moment: nothing below moves.
+        ui.label(RichText::new(" ").small());
+        return;
+    }
+    const HINT: &str = "the boxes are of the clip's own sound";
+    let hint = ui.label(RichText::new(HINT).small().color(theme::palette(ui.visuals()).quiet_text));
+    let more = "another sound is heard, so a miss here need not be a mistake of the model";
+    hint.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, format!("{HINT}; {more}")));
+    hint.on_hover_text(format!(
+        "cIoU and verdict are against the boxes that are annotated, and these say where the clip's own sound comes from; \
+         {more}. Hold A to hear and score the clip's own."
+    ));
 }
 
 /// No figure stands alone: what maps that hear nothing score on the same ground truth.

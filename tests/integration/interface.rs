@@ -262,13 +262,26 @@ fn keys_and_palette_send_commands() {
 #[test]
 fn holding_the_own_sound_lasts_as_long_as_the_key() {
     let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    // Whose sound the boxes are of is said while another is heard.
+    let said = |window: &Window| window.harness.query_by_label_contains("boxes are of the clip's own sound").is_some();
+    assert!(!said(&window));
     window.harness.get_by_label("Sound: White noise").click();
     window.wait("noise", |state| state["sound"]["choice"] == "White noise");
+    assert!(said(&window));
     window.harness.key_down(egui::Key::A);
     window.wait("held", |state| state["sound"]["holding_own"] == true);
     assert_eq!(window.state()["sound"]["choice"], "Own sound");
+    assert!(!said(&window));
     window.harness.key_up(egui::Key::A);
     window.wait("released", |state| state["sound"]["choice"] == "White noise");
+    assert!(said(&window));
+    // Without boxes there is nothing to say.
+    RgbImage::new(96, 64).save(window.folder.path().join("plain.png")).unwrap();
+    window.send(Command::OpenPath(window.folder.path().join("plain.png")));
+    window.wait("it is open", |state| state["clip"]["name"] == "plain.png" && state["opening"].is_null());
+    window.harness.get_by_label("Sound: White noise").click();
+    window.wait("noise again", |state| state["sound"]["choice"] == "White noise");
+    assert!(!said(&window));
 }
 
 #[test]

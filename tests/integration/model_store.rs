@@ -211,3 +211,65 @@ fn a_damaged_card_does_not_hide_the_other_models() {
     assert_eq!((models.len(), problems.len()), (1, 3));
     assert!(shelf.find("outside").unwrap_err().to_string().contains("no file of its folder"));
 }
+
+#[test]
+fn a_models_folder_that_is_not_whole_is_refused_by_what_it_lacks() {
+    let folder = tempfile::tempdir().unwrap();
+    let kept = Shelf::at(folder.path().join("kept"));
+    let file = write_weights(folder.path(), "rcgrad", small_rcgrad());
+    let stored = store::add(&store::examine(&[file], None).unwrap(), &kept, Some("mine")).unwrap();
+    let elsewhere = Shelf::at(folder.path().join("empty"));
+    let spec = stored.folder.to_str().unwrap();
+    let told = || store::open_spec(spec, &elsewhere).map(drop).map_err(|error| error.to_string());
+    let refused = |part: &str| {
+        let refusal = told().expect_err(part);
+        assert!(refusal.contains(spec) && refusal.contains(part), "{refusal}");
+    };
+    told().unwrap();
+
+    let (weights, card) = (stored.weights()[0].clone(), stored.folder.join("model.toml"));
+    let (whole, text) = (std::fs::read(&weights).unwrap(), std::fs::read_to_string(&card).unwrap());
+    // Other weights are told by their hash; damaged ones do not open.
+    let mut other = whole.clone();
+    *other.last_mut().unwrap() ^= 1;
+    std::fs::write(&weights, other).unwrap();
+    let refusal = stored.verify_hashes().unwrap_err().to_string();
+    assert!(refusal.contains("weights.safetensors: its SHA-256 is"), "{refusal}");
+    std::fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    refused("weights.safetensors");
+    std::fs::write(&weights, b"").unwrap();
+    refused("weights.safetensors");
+    std::fs::remove_file(&weights).unwrap();
+    refused("weights.safetensors");
+    std::fs::create_dir(&weights).unwrap();
+    refused("weights.safetensors");
+    std::fs::remove_dir(&weights).unwrap();
+    #[cfg(unix)]
+    {
+        assert!(std::process::Command::new("mkfifo").arg(&weights).status().unwrap().success());
+        refused("this is a pipe");
+        std::fs::remove_file(&weights).unwrap();
+    }
+    std::fs::write(&weights, &whole).unwrap();
+    told().unwrap();
+
+    for (from, to, part) in [
+        ("system = \"rcgrad\"", "system = \"nonsense\"", "'nonsense' is no system"),
+        ("system = \"rcgrad\"", "system = 5", "model.toml"),
+        ("system = \"rcgrad\"", "systems = \"rcgrad\"", "systems"),
+        ("weights.safetensors", "/etc/passwd", "no file of its folder"),
+        ("weights.safetensors", "..", "no file of its folder"),
+        ("weights.safetensors", "", "no file of its folder"),
+        ("[[weights]]", "[[others]]", "model.toml"),
+    ] {
+        assert!(text.contains(from), "{text}");
+        std::fs::write(&card, text.replacen(from, to, 1)).unwrap();
+        refused(part);
+    }
+    std::fs::write(&card, vec![b'#'; 2 << 20]).unwrap();
+    refused("no card of a model");
+    std::fs::write(&card, [0xff; 16]).unwrap();
+    refused("model.toml");
+    std::fs::remove_file(&card).unwrap();
+    refused("there is no model.toml in this folder");
+}

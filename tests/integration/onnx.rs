@@ -6,6 +6,11 @@ use sonolens::localizers::{Localizer, registry};
 
 use crate::support::fixture;
 
+#[cfg(feature = "onnx")]
+mod hostile;
+#[cfg(feature = "onnx")]
+mod protobuf;
+
 const PAIR: &str = r#"
 name = "Two small networks"
 [image]

@@ -1,6 +1,7 @@
 //! The description of a model of one's own (TOML): which files it is made of, what it is shown of a frame, what it
 //! hears of a sound, and how the two make a heatmap. `docs/onnx.md` tells it to users.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use super::front_end::{FrontEnd, SpectrogramRule};
 use crate::localizers::{
     BenchmarkWindow, Hearing, LocalizerError, Normalization, Resizing, Result, ViewRule, WindowPlan,
 };
+use crate::network::open_plain;
 use crate::signal::Resampler;
 
 /// A whole description.
@@ -245,11 +247,13 @@ impl Description {
     /// What cannot be read, unknown keys, and values that make no sense, each named.
     pub fn read(path: &Path) -> Result<Self> {
         let wrong = |problem: String| LocalizerError::Described { place: path.to_owned(), problem };
-        let size = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+        let mut file = open_plain(path).map_err(|error| wrong(error.to_string()))?;
+        let size = file.metadata().map_err(|error| wrong(error.to_string()))?.len();
         if size > LARGEST_BYTES {
             return Err(wrong(format!("{size} bytes are no description of a model (a small TOML, see docs/onnx.md)")));
         }
-        let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(|error| wrong(error.to_string()))?;
         let description: Self = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim().to_owned()))?;
         description.check().map_err(wrong)?;
         Ok(description)
@@ -409,6 +413,20 @@ mod tests {
         let changed = |from: &str, to: &str| read(&PAIR.replace(from, to)).unwrap_err();
         for (from, to, part) in [
             ("side = 224", "side = 0", "image.side is 0"),
+            ("side = 224", "side = 1000000000", "image.side is 1000000000; 1 to 4096 are possible"),
+            ("side = 224", "side = -5", "-5"),
+            ("side = 224", "side = 4294967296", "4294967296"),
+            ("side = 224", "side = 2.5", "floating point"),
+            ("side = 224", "side = 224\nside = 224", "duplicate key"),
+            ("side = 224", "side = 224\nmean = [nan, 0, 0]", "image.mean"),
+            ("side = 224", "side = 224\nmean = [inf, 0, 0]", "image.mean"),
+            ("side = 224", "side = 224\nmean = [0, 0]", "mean"),
+            ("side = 224", "side = 224\nfeatures = \"tokens\"\ngrid = [9999999999, 9999999999]", "image.grid"),
+            ("side = 224", "side = 224\nfeatures = \"tokens\"\nskip_tokens = 9999999999", "image.grid"),
+            ("rate = 16000", "rate = 16000\njoin = \"cosine\"", "unknown field `join`"),
+            ("[image]", "[join]\nrule = \"sideways\"\n[image]", "sideways"),
+            ("[image]", "[join]\nscale = nan\n[image]", "join.scale"),
+            ("[image]", "[heatmap]\nrange = [1, -1]\n[image]", "heatmap.range"),
             ("side = 224", "side = 224\ncolour = 1", "unknown field `colour`"),
             ("side = 224", "side = 224\nfit = \"squeeze\"", "squeeze"),
             ("side = 224", "side = 224\ndeviation = [1, 0, 1]", "image.deviation"),
@@ -428,6 +446,9 @@ mod tests {
             assert!(message.contains(part) && message.contains("mine.toml"), "{to}: {message}");
         }
         assert!(read("[image").unwrap_err().contains("mine.toml"));
+        assert!(read("").unwrap_err().contains("missing field `image`"));
+        assert!(read(&"[".repeat(60_000)).unwrap_err().contains("mine.toml"));
+        assert!(read(&format!("image = {}", "[".repeat(60_000))).unwrap_err().contains("mine.toml"));
         assert!(read(&"#".repeat(1 << 17)).unwrap_err().contains("bytes"));
     }
 

@@ -1,6 +1,8 @@
 //! A model of one's own: one ONNX file, or one for the picture and one for the sound, and a small description of what
 //! they are shown and how they are joined. Run by tract where the program is built with the feature `onnx`.
 
+#[cfg(feature = "onnx")]
+mod bounds;
 mod description;
 mod front_end;
 #[cfg(feature = "onnx")]

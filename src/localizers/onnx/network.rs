@@ -1,24 +1,24 @@
 //! A network out of an ONNX file, run by tract on one thread.
 
+use std::cell::Cell;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::infer::Factoid;
 
-use super::survey::{Survey, survey};
+use super::bounds::prepared;
+use super::survey::{Survey, forget_axis_names, survey};
 use super::{Port, listed};
 use crate::localizers::cosine::shaped;
 use crate::localizers::{Array, LocalizerError, Result};
+use crate::network::open_plain;
 
 pub const AVAILABLE: bool = true;
 
 /// A protobuf message cannot be larger.
 const LARGEST_BYTES: u64 = (1 << 31) - 1;
-/// Most values that one array inside a network may have.
-const MOST_VALUES: u64 = 1 << 28;
 /// Shapes of input that stay prepared.
 const PLANS_KEPT: usize = 8;
 
@@ -42,15 +42,20 @@ impl Network {
     /// What is no ONNX, claims more than it holds, keeps weights elsewhere, or has operators that cannot be run.
     pub fn open(path: &Path) -> Result<Self> {
         let wrong = |problem: String| LocalizerError::Described { place: path.to_owned(), problem };
-        let size = std::fs::metadata(path).map_err(|error| wrong(error.to_string()))?.len();
+        let mut file = open_plain(path).map_err(|error| wrong(error.to_string()))?;
+        let size = file.metadata().map_err(|error| wrong(error.to_string()))?.len();
         if size > LARGEST_BYTES {
             return Err(wrong("an ONNX file is smaller than 2 GiB".to_owned()));
         }
-        let mut file = std::fs::File::open(path).map_err(|error| wrong(error.to_string()))?;
-        let framework = onnx();
-        let message = guarded(|| framework.proto_model_for_read(&mut file))
-            .map_err(|problem| wrong(format!("no ONNX: {problem}")))?;
+        // Facts that a file states beside its network are not needed, and may be wrong.
+        let framework = onnx().with_ignore_value_info(true);
+        let mut message = guarded(|| framework.proto_model_for_read(&mut file))
+            // The way to the place through messages in messages is left out; it says nothing.
+            .map_err(|problem| {
+                wrong(format!("no ONNX network: {}", problem.rsplit(": ").next().unwrap_or(&problem)))
+            })?;
         let survey = survey(&message, |operator| framework.op_register.0.contains_key(operator)).map_err(wrong)?;
+        message.graph.iter_mut().for_each(forget_axis_names);
         let model = guarded(|| {
             let parsed = framework.parse(&message, None)?;
             if !parsed.unresolved_inputs.is_empty() {
@@ -117,23 +122,7 @@ impl Network {
             for (index, shape) in shapes.iter().enumerate() {
                 model.set_input_fact(index, f32::fact(shape).into())?;
             }
-            model.analyse(false)?;
-            for node in model.nodes() {
-                for outlet in &node.outputs {
-                    let Some(dims) = outlet.fact.shape.concretize() else { continue };
-                    let extents =
-                        dims.iter().map(|dim| dim.to_i64().ok().and_then(|extent| u64::try_from(extent).ok()));
-                    let count = extents
-                        .collect::<Option<Vec<u64>>>()
-                        .map(|extents| extents.into_iter().try_fold(1u64, u64::checked_mul).unwrap_or(u64::MAX));
-                    anyhow::ensure!(
-                        count.is_none_or(|count| count <= MOST_VALUES),
-                        "{} makes an array too large",
-                        node.name
-                    );
-                }
-            }
-            model.into_optimized()?.into_runnable()
+            prepared(model)
         })
         .map_err(|problem| {
             let shapes = shapes.iter().map(|shape| listed(shape)).collect::<Vec<_>>().join(" and ");
@@ -173,10 +162,32 @@ impl Port {
     }
 }
 
-/// What `work` answers; a panic in it becomes an error, since tract meets some damaged files with one.
+/// What `work` answers; a panic in it becomes an error, since tract meets some damaged files with one. It is told as the
+/// error and not on the console.
 fn guarded<T>(work: impl FnOnce() -> TractResult<T>) -> std::result::Result<T, String> {
-    match catch_unwind(AssertUnwindSafe(work)) {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                usual(panic);
+            }
+        }));
+    });
+    GUARDED.set(true);
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    GUARDED.set(false);
+    match outcome {
         Ok(answer) => answer.map_err(|error| format!("{error:#}")),
-        Err(_) => Err("tract cannot handle it".to_owned()),
+        Err(panic) => {
+            let text = panic.downcast_ref::<&str>().copied();
+            let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no reason given");
+            Err(format!("tract, which runs networks, cannot handle it: {text}"))
+        }
     }
+}
+
+thread_local! {
+    /// Whether this thread is inside [`guarded`].
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
 }

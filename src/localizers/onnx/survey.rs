@@ -1,6 +1,6 @@
 //! What an ONNX file claims, looked at before tract gets it: operators, inputs and outputs, sizes.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use tract_onnx::pb::tensor_proto::{DataLocation, DataType};
 use tract_onnx::pb::tensor_shape_proto::dimension;
@@ -21,17 +21,23 @@ pub struct Survey {
 
 /// Graphs inside graphs, as of loops and branches.
 const DEEPEST: usize = 16;
-/// Most values of an array whose shape stands in the file as numbers.
-const MOST_VALUES: u64 = 1 << 28;
+/// Nodes, and arrays of weights; the largest networks have some thousands.
+const MOST_NODES: usize = 1 << 13;
+/// Places of the window of a convolution or pooling, and most that it is moved or its picture grows by.
+const LARGEST_WINDOW: u64 = 1 << 20;
+/// What may stand in a branch: what it makes is no larger than what it gets, whatever it gets.
+const IN_BRANCHES: [&str; 11] =
+    ["Cast", "Constant", "Flatten", "Identity", "If", "Reshape", "Shape", "Slice", "Squeeze", "Transpose", "Unsqueeze"];
 
 /// Looks through a whole file. `is_known` tells which operators of ONNX's own can be run.
 ///
 /// # Errors
 /// All operators that cannot be run; weights that are not in the file, are fewer than their shape says or of an
-/// unknown kind; outputs that nothing makes; shapes that stand for terabytes.
+/// unknown kind; outputs that nothing makes; names that are made twice, and nodes that need their own answers; more nodes
+/// or larger windows than any network has.
 pub fn survey(message: &ModelProto, is_known: impl Fn(&str) -> bool) -> Result<Survey, String> {
     let graph = message.graph.as_ref().ok_or("no ONNX network: there is no graph in it")?;
-    let mut found = Found { is_known: &is_known, unknown: BTreeSet::new(), tensors: 0, values: 0 };
+    let mut found = Found { is_known: &is_known, unknown: BTreeSet::new(), nodes: 0, tensors: 0, values: 0 };
     found.graph(graph, 0)?;
     if !found.unknown.is_empty() {
         let all = found.unknown.into_iter().collect::<Vec<_>>().join(", ");
@@ -62,6 +68,7 @@ fn port(input: &ValueInfoProto) -> Result<Port, String> {
 struct Found<'a> {
     is_known: &'a dyn Fn(&str) -> bool,
     unknown: BTreeSet<String>,
+    nodes: usize,
     tensors: usize,
     values: usize,
 }
@@ -75,15 +82,30 @@ impl Found<'_> {
             self.tensor(tensor)?;
             self.tensors += 1;
         }
-        let mut made: HashSet<&str> = graph.initializer.iter().map(|tensor| tensor.name.as_str()).collect();
-        made.extend(graph.input.iter().map(|input| input.name.as_str()));
+        self.nodes += graph.node.len();
+        if self.nodes.max(self.tensors) > MOST_NODES {
+            return Err(format!("it has more than {MOST_NODES} nodes or weights"));
+        }
+        // An input may have weights of its name, as its usual value.
+        let mut made: HashSet<&str> = HashSet::new();
+        let inputs = graph.input.iter().map(|input| input.name.as_str());
+        let weights = graph.initializer.iter().map(|tensor| tensor.name.as_str());
+        let others =
+            graph.node.iter().flat_map(|node| &node.output).map(String::as_str).filter(|name| !name.is_empty());
+        twice(inputs.clone())?;
+        twice(weights.clone().chain(others.clone()))?;
+        made.extend(inputs.chain(weights).chain(others));
+        circles(graph)?;
         for node in &graph.node {
             let is_onnx = matches!(node.domain.as_str(), "" | "ai.onnx");
-            if !is_onnx || !(self.is_known)(&node.op_type) {
+            // What the steps of a loop make is not known beforehand.
+            if !is_onnx || !(self.is_known)(&node.op_type) || node.op_type == "Scan" {
                 let domain = if is_onnx { String::new() } else { format!("{}:", node.domain) };
                 self.unknown.insert(format!("{domain}{}", node.op_type));
             }
-            made.extend(node.output.iter().map(String::as_str));
+            if depth > 0 && !IN_BRANCHES.contains(&node.op_type.as_str()) {
+                self.unknown.insert(format!("{} in a branch", node.op_type));
+            }
             for attribute in &node.attribute {
                 for tensor in attribute.t.iter().chain(&attribute.tensors) {
                     self.tensor(tensor)?;
@@ -92,7 +114,7 @@ impl Found<'_> {
                     self.graph(graph, depth + 1)?;
                 }
             }
-            made_shape(node, graph)?;
+            windows(node)?;
         }
         match graph.output.iter().find(|output| !made.contains(output.name.as_str())) {
             // Graphs inside others may pass on what the outer one made.
@@ -137,26 +159,79 @@ impl Found<'_> {
     }
 }
 
-/// Refuses arrays that would be filled to a shape which stands in the file as numbers and is enormous.
-fn made_shape(node: &NodeProto, graph: &GraphProto) -> Result<(), String> {
-    let place = match node.op_type.as_str() {
-        "ConstantOfShape" => 0,
-        "Expand" | "Tile" => 1,
-        _ => return Ok(()),
-    };
-    let Some(name) = node.input.get(place) else { return Ok(()) };
-    let constants = graph.node.iter().filter(|other| other.op_type == "Constant" && other.output.contains(name));
-    let constants = constants.flat_map(|other| &other.attribute).filter_map(|attribute| attribute.t.as_ref());
-    let weights = graph.initializer.iter().filter(|tensor| tensor.name == *name);
-    for tensor in weights.chain(constants) {
-        let raw = tensor.raw_data.chunks_exact(8);
-        let raw = raw.map(|bytes| i64::from_le_bytes(bytes.try_into().unwrap_or_default()));
-        let extents: Vec<i64> = if tensor.raw_data.is_empty() { tensor.int64_data.clone() } else { raw.collect() };
-        if count(&extents).is_none_or(|count| count > MOST_VALUES) {
-            return Err(format!("{} '{}' asks for an array of shape {extents:?}", node.op_type, node.name));
+/// Refuses a name that is there twice.
+fn twice<'a>(mut names: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let mut seen = HashSet::new();
+    names.find(|name| !seen.insert(*name)).map_or(Ok(()), |name| Err(format!("'{name}' is made twice in it")))
+}
+
+/// Refuses windows of a convolution or pooling that no picture or sound has: tract lists their places one by one.
+fn windows(node: &NodeProto) -> Result<(), String> {
+    for attribute in &node.attribute {
+        let fits = match attribute.name.as_str() {
+            "kernel_shape" => count(&attribute.ints).is_some_and(|places| places <= LARGEST_WINDOW),
+            "pads" | "strides" | "dilations" | "output_padding" | "output_shape" => {
+                attribute.ints.iter().all(|&places| places.unsigned_abs() <= LARGEST_WINDOW)
+            }
+            _ => true,
+        };
+        if !fits {
+            let (kind, name, ints) = (&node.op_type, &attribute.name, &attribute.ints);
+            return Err(format!("{kind} '{}' has {name} {ints:?}, which is too much", node.name));
         }
     }
     Ok(())
+}
+
+/// Refuses nodes that need their own answers.
+fn circles(graph: &GraphProto) -> Result<(), String> {
+    let makers: HashMap<&str, usize> = graph
+        .node
+        .iter()
+        .enumerate()
+        .flat_map(|(index, node)| node.output.iter().map(move |name| (name.as_str(), index)))
+        .collect();
+    let mut takers = vec![Vec::new(); graph.node.len()];
+    let mut missing = vec![0usize; graph.node.len()];
+    for (taker, node) in graph.node.iter().enumerate() {
+        for &maker in node.input.iter().filter(|name| !name.is_empty()).filter_map(|name| makers.get(name.as_str())) {
+            takers[maker].push(taker);
+            missing[taker] += 1;
+        }
+    }
+    let mut ready: Vec<usize> = (0..missing.len()).filter(|&index| missing[index] == 0).collect();
+    while let Some(maker) = ready.pop() {
+        for &taker in &takers[maker] {
+            missing[taker] -= 1;
+            if missing[taker] == 0 {
+                ready.push(taker);
+            }
+        }
+    }
+    match graph.node.iter().zip(missing).find(|(_, missing)| *missing > 0) {
+        Some((node, _)) => {
+            let made = node.output.first().map(String::as_str).unwrap_or_default();
+            Err(format!("{} needs '{made}', which it makes itself, by way of others", node.op_type))
+        }
+        None => Ok(()),
+    }
+}
+
+/// Forgets the names of axes whose length is open: every length is set when the network is prepared, and a name may be a
+/// formula of any depth.
+pub fn forget_axis_names(graph: &mut GraphProto) {
+    for input in &mut graph.input {
+        let Some(type_proto::Value::TensorType(tensor)) = input.r#type.as_mut().and_then(|kind| kind.value.as_mut())
+        else {
+            continue;
+        };
+        for dim in tensor.shape.iter_mut().flat_map(|shape| &mut shape.dim) {
+            dim.value.take_if(|value| matches!(value, dimension::Value::DimParam(_)));
+        }
+    }
+    for attribute in graph.node.iter_mut().flat_map(|node| &mut node.attribute) {
+        attribute.g.iter_mut().chain(&mut attribute.graphs).for_each(forget_axis_names);
+    }
 }
 
 /// Values of a shape; `None` for negative extents and more than can be counted.

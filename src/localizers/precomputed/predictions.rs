@@ -1,13 +1,15 @@
 //! Predictions in files: which array belongs to which clip, and which map of it to which frame.
 
 use std::collections::HashMap;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageReader, Limits};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use crate::geometry::Rect;
 use crate::localizers::{LocalizerError, Result};
 use crate::network::arrays::{Array, ArrayError, Npz, Values, read_npy};
+use crate::network::open_plain;
 
 /// Most that one array may take in memory.
 const LARGEST_BYTES: u64 = 2 << 30;
@@ -476,7 +478,8 @@ fn covered(place: &str, rect: &Array) -> Result<Rect> {
 
 /// A gray image as a map from 0 to 1.
 fn png_map(path: &Path) -> Result<ClipMaps> {
-    let mut reader = ImageReader::open(path).map_err(|error| wrong(path, error))?;
+    let file = open_plain(path).map_err(|error| wrong(path, error))?;
+    let mut reader = ImageReader::with_format(BufReader::new(file), ImageFormat::Png);
     let mut limits = Limits::default();
     limits.max_image_width = Some(LONGEST_SIDE as u32);
     limits.max_image_height = Some(LONGEST_SIDE as u32);

@@ -246,3 +246,75 @@ fn a_file_of_a_folder_that_is_written_over_in_place_is_read_anew() {
     let version = localizer.version();
     assert_eq!(localizer.version(), version, "what does not change keeps its version");
 }
+
+/// A `.npy` of this header and these bytes.
+fn raw_npy(path: &Path, header: &str, bytes: &[u8]) {
+    let length = u16::try_from(header.len()).unwrap().to_le_bytes();
+    std::fs::write(path, [b"\x93NUMPY\x01\x00", length.as_slice(), header.as_bytes(), bytes].concat()).unwrap();
+}
+
+#[test]
+fn headers_that_lie_are_refused_before_anything_is_allocated() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("maps.npy");
+    for (descr, shape, reason) in [
+        ("<f4", "(1099511627776, 8, 8)", "281474976710656"),
+        ("<f4", "(8192, 8192, 8192)", "bytes"),
+        ("<f8", "(18446744073709551615, 2)", "maps.npy"),
+        ("<f8", "(18446744073709551616, 2)", "maps.npy"),
+        ("<f4", "(-1, 8)", "maps.npy"),
+        ("|O", "(1,)", "objects"),
+        ("<c8", "(1, 1)", "<c8"),
+        ("<M8[ns]", "(1, 1)", "<M8[ns]"),
+    ] {
+        raw_npy(&path, &format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"), &[0; 16]);
+        let message = refusal(ask(&open(&path).unwrap(), "dog", 0));
+        assert!(message.contains("maps.npy") && message.contains(reason), "{descr} {shape}: {message}");
+        // The same beside a list of clips.
+        std::fs::write(folder.path().join("maps.txt"), "dog\n").unwrap();
+        let message = refusal(open(&path));
+        assert!(message.contains("maps.npy") && message.contains(reason), "{descr} {shape}: {message}");
+        std::fs::remove_file(folder.path().join("maps.txt")).unwrap();
+    }
+}
+
+#[test]
+fn pictures_that_lie_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("dog.png");
+    image::GrayImage::new(3, 2).save(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let mut huge = whole.clone();
+    huge[16..24].copy_from_slice(&[0x7f, 0xff, 0xff, 0xff, 0x7f, 0xff, 0xff, 0xff]);
+    let mut wide = whole.clone();
+    wide[16..20].copy_from_slice(&9000u32.to_be_bytes());
+    for bytes in [&huge, &wide, &whole[..20], &whole[..whole.len() - 20], b"no picture", b"".as_slice()] {
+        std::fs::write(&path, bytes).unwrap();
+        let message = refusal(ask(&open(folder.path()).unwrap(), "dog", 0));
+        assert!(message.contains("dog.png: "), "{message}");
+    }
+}
+
+#[test]
+fn folders_and_pipes_in_the_place_of_files_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["dog.npy", "cat.png", "maps.npz"] {
+        let own = folder.path().join(name.split('.').next().unwrap());
+        std::fs::create_dir(&own).unwrap();
+        let path = own.join(name);
+        let told = || match name.ends_with("npz") {
+            true => refusal(open(&path)),
+            false => refusal(ask(&open(&own).unwrap(), name.split('.').next().unwrap(), 0)),
+        };
+        #[cfg(unix)]
+        {
+            assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+            let message = told();
+            assert!(message.contains(name) && message.contains("a pipe"), "{message}");
+            std::fs::remove_file(&path).unwrap();
+        }
+        std::fs::create_dir(&path).unwrap();
+        let message = told();
+        assert!(message.contains(name), "{message}");
+    }
+}

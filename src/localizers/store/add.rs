@@ -1,5 +1,4 @@
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
@@ -7,9 +6,9 @@ use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
 use crate::localizers::{LocalizerError, dsol, registry};
-use crate::network::StateDict;
 use crate::network::arrays::ArrayError;
 use crate::network::checkpoint;
+use crate::network::{StateDict, open_plain};
 
 use super::StoreError;
 use super::card::{ModelCard, WeightFile};
@@ -265,7 +264,7 @@ fn store_file(checked: &Checked, folder: &Path, file: String) -> Result<WeightFi
 
 /// SHA-256 of a file's bytes, in hexadecimal.
 pub fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     let mut hash = Sha256::new();
     let mut part = vec![0; 1 << 16];
     loop {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -6,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::StoreError;
 use super::described::DESCRIBED;
 use super::needs::needs;
+use crate::network::open_plain;
 
 /// `model.toml`: what a stored model is and where it comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,11 +64,13 @@ impl ModelCard {
     pub fn read(path: &Path) -> Result<Self, StoreError> {
         let io = |error| StoreError::Io { path: path.to_owned(), error };
         let damaged = |problem: String| StoreError::Damaged { path: path.to_owned(), problem };
-        let size = std::fs::metadata(path).map_err(io)?.len();
+        let mut file = open_plain(path).map_err(io)?;
+        let size = file.metadata().map_err(io)?.len();
         if size > Self::LARGEST_BYTES {
             return Err(damaged(format!("{size} bytes are no card of a model")));
         }
-        let text = std::fs::read_to_string(path).map_err(io)?;
+        let mut text = String::new();
+        file.read_to_string(&mut text).map_err(io)?;
         let card: Self = toml::from_str(&text).map_err(|error| StoreError::Card { path: path.to_owned(), error })?;
         if card.system != DESCRIBED {
             needs(&card.system).map_err(|error| damaged(error.to_string()))?;

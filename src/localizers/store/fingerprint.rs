@@ -1,10 +1,11 @@
 //! A short text by which a model's files are told from others under the same name.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
+
+use crate::network::open_plain;
 
 /// Of a large file so many pieces of so many bytes are looked at, evenly spread: weights that were trained otherwise differ
 /// nearly everywhere, and hundreds of megabytes are not read twice.
@@ -43,7 +44,7 @@ fn add_folder(hash: &mut Sha256, folder: &Path) -> io::Result<()> {
 }
 
 fn add_file(hash: &mut Sha256, path: &Path) -> io::Result<()> {
-    let mut file = File::open(path)?;
+    let mut file = open_plain(path)?;
     let length = file.metadata()?.len();
     hash.update(length.to_le_bytes());
     if length <= PIECES * PIECE_BYTES as u64 {

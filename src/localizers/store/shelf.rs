@@ -118,8 +118,15 @@ impl Shelf {
         };
         match problems.iter().position(of_id) {
             Some(index) => Err(problems.swap_remove(index)),
-            None => StoredModel::in_folder(Path::new(id))
-                .unwrap_or_else(|| Err(StoreError::NoSuchModel { id: id.to_owned(), present })),
+            None => StoredModel::in_folder(Path::new(id)).unwrap_or_else(|| {
+                let folder = Path::new(id);
+                Err(if folder.is_dir() && folder.components().count() > 1 {
+                    let problem = format!("there is no {} in this folder, as a model's has", ModelCard::FILE_NAME);
+                    StoreError::Damaged { path: folder.to_owned(), problem }
+                } else {
+                    StoreError::NoSuchModel { id: id.to_owned(), present }
+                })
+            }),
         }
     }
 }

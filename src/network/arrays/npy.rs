@@ -1,9 +1,9 @@
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::Path;
 
 use super::element::{ElementType, Values, fortran_strides, gather_strided};
 use super::{Array, ArrayError, ArrayProblem, element_count};
+use crate::network::open_plain;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 /// numpy writes headers of a few hundred bytes; a structured type may take some thousand.
@@ -14,7 +14,7 @@ const MOST_AXES: usize = 64;
 pub fn read_npy(path: &Path) -> Result<Array, ArrayError> {
     let place = path.display().to_string();
     let read = || {
-        let file = File::open(path)?;
+        let file = open_plain(path)?;
         let held = file.metadata()?.len();
         read_npy_from(&mut BufReader::new(file), held)
     };

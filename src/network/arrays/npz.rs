@@ -7,6 +7,7 @@ use zip::{CompressionMethod, ZipArchive, ZipWriter, write::SimpleFileOptions};
 
 use super::npy::{read_npy_from, write_npy};
 use super::{Array, ArrayError, ArrayProblem};
+use crate::network::open_plain;
 
 /// An array may unpack to this many times its packed size …
 const LARGEST_RATIO: u64 = 200;
@@ -23,7 +24,7 @@ pub struct Npz<R = BufReader<File>> {
 impl Npz {
     pub fn open(path: &Path) -> Result<Self, ArrayError> {
         let place = path.display().to_string();
-        let file = File::open(path).map_err(|error| ArrayProblem::from(error).at(&place))?;
+        let file = open_plain(path).map_err(|error| ArrayProblem::from(error).at(&place))?;
         Self::from_reader(BufReader::new(file), place)
     }
 }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::CheckpointProblem;
+use crate::network::open_plain;
 
 /// The bytes of a checkpoint, read from any place.
 pub(super) struct Source {
@@ -18,12 +19,11 @@ enum Input {
 
 impl Source {
     pub(super) fn open(path: &Path) -> Result<Self, CheckpointProblem> {
-        let file = File::open(path)?;
-        let about = file.metadata()?;
-        if about.is_dir() {
-            return Err(CheckpointProblem::Folder);
-        }
-        Ok(Self { input: Mutex::new(Input::File(file)), size_bytes: about.len() })
+        let file = open_plain(path).map_err(|error| match error.kind() {
+            io::ErrorKind::IsADirectory => CheckpointProblem::Folder,
+            _ => error.into(),
+        })?;
+        Ok(Self { size_bytes: file.metadata()?.len(), input: Mutex::new(Input::File(file)) })
     }
 
     pub(super) fn of_bytes(bytes: Vec<u8>) -> Self {
