@@ -3,8 +3,8 @@
 use egui::{Align, Layout, RichText, ScrollArea, Sense, TextEdit, Ui, Vec2};
 
 use super::command::Command;
-use super::state::{AppState, ClipRow};
-use super::theme;
+use super::state::{AppState, ClipRow, ModelSlot};
+use super::theme::{self, Palette};
 use crate::dataset::project::ReviewVerdict;
 
 /// What the list remembers between passes.
@@ -290,29 +290,21 @@ fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::R
         paint_review(painter, mark, row.review, colors);
         inner.min.x += 16.0;
     }
-    let mut right = inner.right();
-    for (place, score) in row.scores.iter().enumerate().rev() {
-        let (Some(score), Some(slot)) = (score, state.models.get(place)) else { continue };
-        let galley = painter.layout_no_wrap(format!("{score:.2}"), theme::digits(11.0), colors.text);
-        let at = egui::pos2(right - galley.size().x, inner.center().y - galley.size().y / 2.0);
-        let bar = egui::Rect::from_min_size(at + Vec2::new(0.0, galley.size().y), Vec2::new(galley.size().x, 2.0));
-        right = at.x - 8.0;
-        painter.galley(at, galley, colors.text);
-        painter.rect_filled(bar, 1.0, theme::model_color(slot.color));
-    }
+    inner.max.x = paint_scores(painter, inner, state, row, colors);
     let missing = row.clip.media.is_missing();
-    let text_clip = painter.with_clip_rect(inner.with_max_x(right));
-    let name = text_clip.text(
-        inner.left_center(),
-        egui::Align2::LEFT_CENTER,
-        &row.clip.name,
-        theme::body(12.5),
-        if missing { colors.faint_text } else { colors.text },
-    );
+    let text_clip = painter.with_clip_rect(inner);
+    let colour = if missing { colors.faint_text } else { colors.text };
+    let format = egui::TextFormat::simple(theme::body(12.5), colour);
+    let mut name = egui::text::LayoutJob::single_section(row.clip.name.clone(), format);
+    name.wrap = egui::text::TextWrapping::truncate_at_width(inner.width());
+    let name = text_clip.layout_job(name);
+    let at = egui::pos2(inner.left(), inner.center().y - name.size().y / 2.0);
+    let name_end = at.x + name.size().x;
+    text_clip.galley(at, name, colour);
     let detail = if missing { Some("missing") } else { row.clip.class.as_deref() };
     if let Some(detail) = detail {
         text_clip.text(
-            name.right_center() + Vec2::new(8.0, 0.0),
+            egui::pos2(name_end + 8.0, inner.center().y),
             egui::Align2::LEFT_CENTER,
             detail,
             theme::body(11.0),
@@ -328,5 +320,46 @@ fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::R
             ui.label(path.display().to_string());
         }
         ui.label(row.clip.scored.reason());
+        for (slot, score) in scores(state, row) {
+            ui.label(format!("{} {score:.3}", slot.name()));
+        }
     })
+}
+
+/// What the models scored on a clip, in their order.
+fn scores<'a>(state: &'a AppState, row: &'a ClipRow) -> impl Iterator<Item = (&'a ModelSlot, f64)> {
+    state.models.iter().zip(&row.scores).filter_map(|(slot, score)| Some((slot, (*score)?)))
+}
+
+/// Writes as many scores at the right of a row as leave its name about half of it, and how many there are besides.
+/// Returns where the room for the name ends.
+fn paint_scores(painter: &egui::Painter, inner: egui::Rect, state: &AppState, row: &ClipRow, colors: &Palette) -> f32 {
+    const GAP: f32 = 8.0;
+    let text = |text: String, colour| painter.layout_no_wrap(text, theme::digits(11.0), colour);
+    let mut shown: Vec<_> = scores(state, row)
+        .map(|(slot, score)| (text(format!("{score:.2}"), colors.text), Some(theme::model_color(slot.color))))
+        .collect();
+    let left_out = |kept: usize| text(format!("+{}", shown.len() - kept), colors.quiet_text);
+    let width = |kept: usize| {
+        let scores: f32 = shown.iter().take(kept).map(|(galley, _)| galley.size().x + GAP).sum();
+        if kept < shown.len() { scores + left_out(kept).size().x + GAP } else { scores }
+    };
+    let kept = (0..=shown.len()).rev().find(|&kept| width(kept) < 0.56 * inner.width()).unwrap_or(0);
+    if kept < shown.len() {
+        let rest = left_out(kept);
+        shown.truncate(kept);
+        shown.push((rest, None));
+    }
+    let mut right = inner.right();
+    for (galley, colour) in shown.into_iter().rev() {
+        let size = galley.size();
+        let at = egui::pos2(right - size.x, inner.center().y - size.y / 2.0);
+        painter.galley(at, galley, colors.text);
+        if let Some(colour) = colour {
+            let bar = egui::Rect::from_min_size(at + Vec2::new(0.0, size.y), Vec2::new(size.x, 2.0));
+            painter.rect_filled(bar, 1.0, colour);
+        }
+        right = at.x - GAP;
+    }
+    right
 }

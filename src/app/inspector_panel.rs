@@ -78,8 +78,8 @@ impl InspectorPanel {
             }
         });
         ui.add_space(4.0);
-        ui.horizontal_wrapped(|ui| {
-            ui.label(RichText::new("Audio window").color(colors.quiet_text));
+        ui.label(RichText::new("Audio window").color(colors.quiet_text));
+        ui.horizontal(|ui| {
             for rule in WindowRule::ALL {
                 let title = match rule {
                     WindowRule::Follow => "Follows the frame",
@@ -284,12 +284,17 @@ fn references_ui(ui: &mut Ui, state: &AppState) {
     let Some(references) = state.scoring.as_ref().and_then(|scoring| scoring.references(state.frame())) else {
         return;
     };
-    let text = format!(
-        "centre box {:.2}  ·  full frame {:.2}  ·  fixed blob {:.2}",
-        references.centre_box, references.full_frame, references.fixed_blob
-    );
-    let ceiling = references.ceiling.map(|ceiling| format!("  ·  ceiling {ceiling:.2}")).unwrap_or_default();
-    ui.label(RichText::new(text + &ceiling).small().color(colors.quiet_text)).on_hover_text(
+    let figures = [
+        ("centre box", Some(references.centre_box)),
+        ("full frame", Some(references.full_frame)),
+        ("fixed blob", Some(references.fixed_blob)),
+        ("ceiling", references.ceiling),
+    ];
+    let figures = figures.into_iter().filter_map(|(name, figure)| Some(format!("{name} {:.2}", figure?)));
+    // Two to a line, so that none is torn from its name.
+    let figures: Vec<String> = figures.collect();
+    let lines: Vec<String> = figures.chunks(2).map(|two| two.join("  ·  ")).collect();
+    ui.label(RichText::new(lines.join("\n")).small().color(colors.quiet_text)).on_hover_text(
         "What maps that hear nothing score on this frame's ground truth under the same rule, and the best that the \
          rule's number of pixels can reach",
     );

@@ -22,13 +22,13 @@ pub struct TimelinePanel {
 }
 
 const UNIT: Rect = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
-const LABELS_WIDTH: f32 = 104.0;
+const LABELS_WIDTH: f32 = 112.0;
 const RULER: f32 = 18.0;
 const THUMBNAILS: f32 = 40.0;
 const WAVEFORM: f32 = 34.0;
-const SPECTROGRAM: f32 = 52.0;
+const SPECTROGRAM: f32 = 46.0;
 const TRUTH: f32 = 14.0;
-const LANE: f32 = 30.0;
+const LANE: f32 = 26.0;
 const GAP: f32 = 4.0;
 /// The shortest stretch that can be zoomed into.
 const SHORTEST_VIEW_SECS: f64 = 0.1;
@@ -120,11 +120,11 @@ impl TimelinePanel {
                 painter.rect_filled(Rect::from_center_size(middle + Vec2::new(4.0, 0.0), Vec2::splat(8.0)), 2.0, color);
                 text_at.x += 13.0;
             }
-            let text_clip = painter.with_clip_rect(Rect::from_min_max(
-                Pos2::new(rect.left(), lane.top()),
-                Pos2::new(axis.left - 6.0, lane.bottom()),
-            ));
-            text_clip.text(text_at, Align2::LEFT_CENTER, label, theme::body(11.0), colors.quiet_text);
+            let format = egui::TextFormat::simple(theme::body(11.0), colors.quiet_text);
+            let mut text = egui::text::LayoutJob::single_section(label.to_owned(), format);
+            text.wrap = egui::text::TextWrapping::truncate_at_width(axis.left - 6.0 - text_at.x);
+            let text = painter.layout_job(text);
+            painter.galley(text_at - Vec2::new(0.0, 0.5 * text.size().y), text, colors.quiet_text);
             top += height + GAP;
             lane
         };
