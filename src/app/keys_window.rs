@@ -10,7 +10,7 @@ use super::theme;
 /// Draws the keys; false when the window was closed.
 pub fn keys_window_ui(ui: &Ui) -> bool {
     let mut open = true;
-    egui::Window::new("Keys").open(&mut open).default_size(Vec2::new(560.0, 520.0)).show(ui.ctx(), |ui| {
+    theme::window(ui.ctx(), "Keys", Vec2::new(560.0, 520.0)).open(&mut open).show(ui.ctx(), |ui| {
         let colors = theme::palette(ui.visuals());
         ScrollArea::vertical().show(ui, |ui| {
             let mut group = "";
@@ -48,7 +48,7 @@ pub fn keys_window_ui(ui: &Ui) -> bool {
 /// Draws the log; false when the window was closed.
 pub fn notices_window_ui(ui: &Ui, state: &AppState, commands: &mut Vec<Command>) -> bool {
     let mut open = true;
-    egui::Window::new("Notices").open(&mut open).default_size(Vec2::new(620.0, 320.0)).show(ui.ctx(), |ui| {
+    theme::window(ui.ctx(), "Notices", Vec2::new(620.0, 320.0)).open(&mut open).show(ui.ctx(), |ui| {
         let colors = theme::palette(ui.visuals());
         if ui.button("Copy all").clicked() {
             commands.push(Command::CopyNotices);

@@ -141,6 +141,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
                 "sounding": shown.sounding,
             })).collect::<Vec<_>>(),
             "notes": open.notes,
+            "scores": state.selected_clip.and_then(|index| state.clips.get(index)).map(|row| &row.scores),
         })
     });
     let models: Vec<Value> = state

@@ -85,7 +85,7 @@ impl ReportWindow {
             return;
         }
         let mut open = true;
-        let window = egui::Window::new("Report").open(&mut open).default_size(Vec2::new(760.0, 560.0));
+        let window = theme::window(ui.ctx(), "Report", Vec2::new(760.0, 560.0)).open(&mut open);
         window.show(ui.ctx(), |ui| self.content_ui(ui, state));
         self.open = open;
     }

@@ -108,6 +108,13 @@ pub fn model_color(slot: usize) -> Color32 {
     Color32::from_rgb(red, green, blue)
 }
 
+/// A window over the panels: in the middle when it is opened for the first time, no larger than there is room.
+pub fn window(context: &egui::Context, title: &'static str, size: Vec2) -> egui::Window<'static> {
+    let room = context.content_rect().shrink(24.0);
+    let size = size.min(room.size());
+    egui::Window::new(title).collapsible(false).default_size(size).default_pos(room.center() - 0.5 * size)
+}
+
 /// Installs fonts and both looks. Called once, when the window is made.
 pub fn install(context: &egui::Context, choice: ThemeChoice) {
     context.set_fonts(fonts());

@@ -182,7 +182,8 @@ impl App {
             changed |= version != slot.lane_version;
             slot.lane_version = version;
         }
-        if !changed {
+        // The list tells what the models make of a clip as it is.
+        if !changed || self.state.heard_choice() != SoundChoice::Own {
             return;
         }
         let scores: Vec<Option<f64>> =

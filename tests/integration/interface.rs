@@ -541,6 +541,20 @@ fn sounds_that_lie_beside_a_clip_are_on_the_shelf() {
 }
 
 #[test]
+fn the_list_keeps_to_the_clips_own_sound() {
+    let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
+    let weights = write_weights(window.folder.path(), "rc_grad", small_rcgrad());
+    window.send(Command::AddModel(format!("rcgrad={}", weights.display())));
+    window.wait("the model is loaded", |state| state["models"][2]["loaded"] == true);
+    window.harness.get_by_label("Sound: White noise").click();
+    window
+        .wait("it has heard the noise", |state| !state["models"][2]["readout"].is_null() && state["jobs"] == json!([]));
+    let scores = window.state()["clip"]["scores"].clone();
+    assert_eq!(scores[0], 1.0, "{scores}");
+    assert!(scores[2].is_null(), "the clip itself has no sound: {scores}");
+}
+
+#[test]
 fn the_tour_goes_to_its_end_and_does_not_come_back() {
     let mut window = Window::open([1200.0, 760.0], ThemeChoice::Dark);
     assert!(window.state()["tour"].is_null(), "it belongs to the demo");
