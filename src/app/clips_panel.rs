@@ -33,7 +33,7 @@ enum Order {
 impl Order {
     fn title(self) -> &'static str {
         match self {
-            Self::AsListed => "As listed",
+            Self::AsListed => "Listed",
             Self::Name => "By name",
             Self::Worst => "Worst first",
         }
@@ -90,16 +90,22 @@ struct BuiltFor {
 }
 
 const ROW_HEIGHT: f32 = 26.0;
+/// Narrower than this, the heading has no room for the number of clips.
+const NARROW: f32 = 110.0;
 
 impl ClipsPanel {
     pub fn show(&mut self, ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
         let colors = theme::palette(ui.visuals());
         ui.horizontal(|ui| {
             ui.label(RichText::new("Clips").font(theme::strong(12.5)));
-            ui.label(RichText::new(state.clips.len().to_string()).font(theme::digits(11.0)).color(colors.faint_text));
+            if ui.available_width() > NARROW {
+                ui.label(
+                    RichText::new(state.clips.len().to_string()).font(theme::digits(11.0)).color(colors.faint_text),
+                );
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 egui::ComboBox::from_id_salt("clip order")
-                    .width(90.0)
+                    .width(ui.available_width().min(90.0))
                     .selected_text(self.order.title())
                     .show_ui(ui, |ui| {
                         for order in [Order::AsListed, Order::Name, Order::Worst] {

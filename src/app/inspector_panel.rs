@@ -300,31 +300,52 @@ fn references_ui(ui: &mut Ui, state: &AppState) {
     );
 }
 
+/// Narrower than this, the panel puts one thing under the other instead of beside it.
+const NARROW: f32 = 240.0;
+
 fn threshold_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let colors = theme::palette(ui.visuals());
     let own = state.visible_models().find_map(|(index, _, _)| Some(state.answer(index)?.readout.threshold));
-    ui.horizontal(|ui| {
-        ui.label(RichText::new("Threshold").color(colors.quiet_text));
-        let mut value = state.threshold.or(own).unwrap_or(0.5);
-        ui.spacing_mut().slider_width = (ui.available_width() - 130.0).max(60.0);
-        // Only the text is rounded: a slider that rounds the value would set a threshold of its own.
-        let slider = egui::Slider::new(&mut value, 0.0..=1.0).custom_formatter(|value, _| format!("{value:.3}"));
-        let slider = ui.add(slider);
-        slider.widget_info(|| egui::WidgetInfo::slider(true, f64::from(value), "Threshold"));
-        if slider.changed() {
-            commands.push(Command::SetThreshold(Some(value)));
-        }
-        let free = state.threshold.is_some();
-        if ui
-            .add_enabled(free, egui::Button::new("own"))
-            .on_hover_text("Back to the protocol's own threshold (T)")
-            .on_disabled_hover_text("The protocol's own threshold is in force")
-            .clicked()
-        {
-            commands.push(Command::SetThreshold(None));
-        }
-    });
+    let label_ui = |ui: &mut Ui| ui.label(RichText::new("Threshold").color(colors.quiet_text));
+    if ui.available_width() < NARROW {
+        ui.horizontal(|ui| {
+            label_ui(ui);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| own_threshold_ui(ui, state, commands));
+        });
+        ui.horizontal(|ui| threshold_slider_ui(ui, state, own, 0.0, commands));
+    } else {
+        ui.horizontal(|ui| {
+            label_ui(ui);
+            threshold_slider_ui(ui, state, own, 48.0, commands);
+            own_threshold_ui(ui, state, commands);
+        });
+    }
     curve_ui(ui, state, own, commands);
+}
+
+/// The slider and its number, `beside` pixels short of the room that there is.
+fn threshold_slider_ui(ui: &mut Ui, state: &AppState, own: Option<f32>, beside: f32, commands: &mut Vec<Command>) {
+    const NUMBER_WIDTH: f32 = 82.0;
+    let mut value = state.threshold.or(own).unwrap_or(0.5);
+    ui.spacing_mut().slider_width = (ui.available_width() - NUMBER_WIDTH - beside).max(40.0);
+    // Only the text is rounded: a slider that rounds the value would set a threshold of its own.
+    let slider = egui::Slider::new(&mut value, 0.0..=1.0).custom_formatter(|value, _| format!("{value:.3}"));
+    let slider = ui.add(slider);
+    slider.widget_info(|| egui::WidgetInfo::slider(true, f64::from(value), "Threshold"));
+    if slider.changed() {
+        commands.push(Command::SetThreshold(Some(value)));
+    }
+}
+
+fn own_threshold_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
+    if ui
+        .add_enabled(state.threshold.is_some(), egui::Button::new("own"))
+        .on_hover_text("Back to the protocol's own threshold (T)")
+        .on_disabled_hover_text("The protocol's own threshold is in force")
+        .clicked()
+    {
+        commands.push(Command::SetThreshold(None));
+    }
 }
 
 /// cIoU over the threshold, one line a model; a click sets the threshold there.

@@ -385,6 +385,7 @@ fn project_of_two() -> (Window, std::path::PathBuf) {
 #[test]
 fn scores_are_kept_in_a_project() {
     let (mut window, project) = project_of_two();
+    window.wait("the first clip is scored", |state| state["scored_clips"] == 1);
     window.send(Command::NextClip);
     window.wait("the other clip is scored, too", |state| {
         state["clip"]["name"] == "cat.png" && state["scored_clips"] == 2
