@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::runs::{retrieved, text_of_retrieval};
 use crate::evaluation::{
-    self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Request, RetrievalRun,
-    RunOptions, RunSummary, Shard, Similarity, Summary, WindowChoice, report,
+    self, ClipKind, ClusterRun, EvaluationError, Figure, FinishedRun, Outcome, Progress, Relevance, Request,
+    RetrievalRun, RunOptions, RunSummary, Shard, Similarity, Summary, WindowChoice, report,
 };
 use crate::localizers::store::Shelf;
 
@@ -46,6 +46,10 @@ pub struct EvaluateArguments {
         default_missing_value = "peak"
     )]
     retrieval: Option<Similarity>,
+    /// With --retrieval: classes are near to each other as in this ontology (AudioSet's ontology.json, or another list of
+    /// id, name and child_ids), for nDCG; without it an answer counts only if it is of the same class
+    #[arg(long, value_name = "FILE", requires = "retrieval")]
+    ontology: Option<PathBuf>,
     /// Spread the run over a cluster: write an array-job script and submit it (submit), or only write it (write).
     /// Given again, it submits the shares that are not finished
     #[arg(
@@ -166,7 +170,23 @@ pub fn evaluate(arguments: &EvaluateArguments, out: &mut dyn Write) -> Result<u8
         window: arguments.window,
         ..arguments.shared.request(arguments.dataset.clone(), arguments.models.clone())
     };
-    run(&request, &arguments.shared, arguments.save_heatmaps, arguments.retrieval, out)
+    let retrieval = match arguments.retrieval {
+        // A file that cannot be read shows before the run.
+        Some(similarity) => Some(Ranking {
+            similarity,
+            ontology: arguments.ontology.as_deref(),
+            relevance: Relevance::of(arguments.ontology.as_deref())?,
+        }),
+        None => None,
+    };
+    run(&request, &arguments.shared, arguments.save_heatmaps, retrieval, out)
+}
+
+/// How images and sounds are ranked beside a run.
+struct Ranking<'a> {
+    similarity: Similarity,
+    ontology: Option<&'a Path>,
+    relevance: Relevance,
 }
 
 /// Writes the scripts of a run on a cluster, submits them if asked to, and says what was done.
@@ -257,7 +277,7 @@ fn run(
     request: &Request,
     arguments: &SharedArguments,
     save_heatmaps: bool,
-    retrieval: Option<Similarity>,
+    retrieval: Option<Ranking>,
     out: &mut dyn Write,
 ) -> Result<u8, EvaluateError> {
     let options = RunOptions {
@@ -272,7 +292,7 @@ fn run(
     display.end();
     match outcome? {
         Outcome::Finished(run) => {
-            let kept = retrieval.map(|similarity| kept_retrieval(&run, request, similarity, arguments.jobs, &stop));
+            let kept = retrieval.map(|ranking| kept_retrieval(&run, request, &ranking, arguments.jobs, &stop));
             // Shares are parts of a page that `merge` writes.
             if arguments.shard.is_none() {
                 write_page(&run, &stop)?;
@@ -291,16 +311,16 @@ fn run(
 fn kept_retrieval(
     run: &FinishedRun,
     request: &Request,
-    similarity: Similarity,
+    ranking: &Ranking,
     jobs: usize,
     stop: &Arc<AtomicBool>,
 ) -> Result<RetrievalRun, EvaluationError> {
     if let Ok(Some(kept)) = RetrievalRun::of_folder(&run.folder)
-        && kept.is_of(&run.summary.run, similarity)
+        && kept.is_of(&run.summary.run, ranking.similarity, &ranking.relevance)
     {
         return Ok(kept);
     }
-    let made = retrieved(request, similarity, jobs, stop)?;
+    let made = retrieved(request, ranking.similarity, ranking.ontology, jobs, stop)?;
     made.keep(&run.folder)?;
     Ok(made)
 }

@@ -2,7 +2,7 @@
 //! find the image of a sound.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -11,7 +11,8 @@ use clap::Args;
 
 use super::evaluate::{EvaluateError, PARTIAL, write_page, write_run};
 use crate::evaluation::{
-    self, Comparison, EvaluationError, Figure, FinishedRun, Request, Retrieval, RetrievalRun, Similarity, WindowChoice,
+    self, Comparison, Correspondence, EvaluationError, Figure, FinishedRun, NDCG_PLACES, Relevance, Request, Retrieval,
+    RetrievalRun, Similarity, WindowChoice,
 };
 use crate::localizers::store::Shelf;
 
@@ -122,6 +123,10 @@ pub struct RetrieveArguments {
     /// What of a heatmap says how well a sound and an image agree
     #[arg(long, value_enum, default_value = "peak")]
     similarity: Similarity,
+    /// Classes are near to each other as in this ontology (AudioSet's ontology.json, or another list of id, name and
+    /// child_ids), for nDCG; without it an answer counts only if it is of the same class
+    #[arg(long, value_name = "FILE")]
+    ontology: Option<PathBuf>,
     /// Where the audio window lies: auto, benchmark or follow
     #[arg(long, value_name = "RULE", default_value = "auto")]
     window: WindowChoice,
@@ -150,7 +155,7 @@ pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8
         ..Request::new(arguments.dataset.clone(), arguments.models.clone())
     };
     let stop = Arc::new(AtomicBool::new(false));
-    let run = retrieved(&request, arguments.similarity, arguments.jobs, &stop)?;
+    let run = retrieved(&request, arguments.similarity, arguments.ontology.as_deref(), arguments.jobs, &stop)?;
     if let Some(folder) = &arguments.out {
         std::fs::create_dir_all(folder)?;
         run.keep(folder)?;
@@ -175,25 +180,26 @@ pub fn retrieve(arguments: &RetrieveArguments, out: &mut dyn Write) -> Result<u8
 pub fn retrieved(
     request: &Request,
     similarity: Similarity,
+    ontology: Option<&Path>,
     jobs: usize,
     stop: &Arc<AtomicBool>,
 ) -> Result<RetrievalRun, EvaluationError> {
     let display = Mutex::new(Counter::new());
-    evaluation::retrieve(request, similarity, jobs, &Shelf::discover(), stop, |done, all| {
+    evaluation::retrieve(request, similarity, ontology, jobs, &Shelf::discover(), stop, |done, all| {
         display.lock().unwrap_or_else(PoisonError::into_inner).show(done, all);
     })
 }
 
 /// What came out, in words.
 pub fn text_of_retrieval(run: &RetrievalRun) -> String {
-    let mut text: String = run.results.iter().map(text_of_model).collect();
+    let mut text: String = run.results.iter().map(|result| text_of_model(result, run.relevance.as_ref())).collect();
     if !run.deaf.is_empty() {
         text += &format!("left out of retrieval, since they hear nothing: {}\n", run.deaf.join(", "));
     }
     text
 }
 
-fn text_of_model(result: &Retrieval) -> String {
+fn text_of_model(result: &Retrieval, relevance: Option<&Relevance>) -> String {
     let by = result.similarity.name();
     let mut text = format!("{}: retrieval among {} clips by the {by} of the map\n", result.model, result.clips);
     for (name, recalls) in [("sound → image", &result.audio_to_image), ("image → sound", &result.image_to_audio)] {
@@ -211,10 +217,49 @@ fn text_of_model(result: &Retrieval) -> String {
         }
         text += "\n";
     }
+    if let Some(relevance) = relevance {
+        text += &match &result.ndcg {
+            Some(found) => format!(
+                "  nDCG@{NDCG_PLACES}  sound → image {}, image → sound {} over {} clips with a class; by chance {:.3}; {}\n",
+                of_one(&found.audio_to_image),
+                of_one(&found.image_to_audio),
+                found.clips,
+                found.chance,
+                relevance.text()
+            ),
+            None => format!("  nDCG@{NDCG_PLACES}  –: no clip has a class by which another could be relevant\n"),
+        };
+    }
+    if let Some(found) = &result.correspondence {
+        text += &text_of_correspondence(found);
+    }
     for failure in result.failures.iter().take(5) {
         text += &format!("  left out: {}: {}\n", failure.clip, failure.reason);
     }
     text
+}
+
+fn of_one(figure: &Figure) -> String {
+    format!("{:.3} [{:.3}, {:.3}]", figure.value, figure.low, figure.high)
+}
+
+fn text_of_correspondence(found: &Correspondence) -> String {
+    let percent = |figure: &Figure| {
+        format!("{:.2} % [{:.2}, {:.2}]", figure.value * 100.0, figure.low * 100.0, figure.high * 100.0)
+    };
+    let draw = format!("each clip with its own sound and that of another, drawn with seed {}", found.seed);
+    let above = percent(&found.own_above_other);
+    match &found.accuracy {
+        Some(ruled) => format!(
+            "  AVC accuracy {}: {draw}; {}\n  own sound above the other {above}, without a threshold\n",
+            percent(&ruled.accuracy),
+            ruled.rule
+        ),
+        None => format!(
+            "  own sound above another {above}: {draw}; chance is 50 %. AVC accuracy –: its authors published no rule that \
+             decides about one pair\n"
+        ),
+    }
 }
 
 /// Progress on standard error, a line every ten seconds.

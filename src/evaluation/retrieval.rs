@@ -12,12 +12,14 @@ use super::description::RunDescription;
 use super::error::EvaluationError;
 use super::journal::differing;
 use super::plan::{Plan, PlannedModel, Request};
+use super::ranking::{Correspondence, Decisions, Ndcg, Recalls};
+use super::relevance::{Gains, Ontology, Relevance};
 use super::summary::RowFailure;
 use crate::heatmap::Heatmap;
 use crate::localizers::store::Shelf;
 use crate::localizers::{FrameInput, Localizer, Query, QueryEmbedding};
-use crate::metrics::retrieval::{Direction, Similarities, Ties, median_rank, recall_at};
-use crate::metrics::{RESAMPLINGS, bootstrap_means, mean};
+use crate::metrics::mean;
+use crate::metrics::retrieval::{Direction, Similarities};
 use crate::network::with_threads;
 
 /// Which number of a heatmap says how well sound and image agree.
@@ -48,25 +50,6 @@ impl Similarity {
     }
 }
 
-/// Of the bootstrap: the same ranks give the same intervals.
-const SEED: u64 = 0x5e7_41e7;
-/// Largest rank, where there are so many clips, of which the recall is given.
-const CURVE_POINTS: usize = 100;
-
-/// R@k in one direction. Ties with the true pair count as a stable sort leaves them, for it, and against it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Recalls {
-    /// R@1, R@5, R@10.
-    pub stable: [f64; 3],
-    pub optimistic: [f64; 3],
-    pub pessimistic: [f64; 3],
-    /// 95 % bootstrap intervals of `pessimistic` over the questions.
-    pub intervals: [[f64; 2]; 3],
-    pub median_rank: f64,
-    /// R@1, R@2 … R@100 or as far as there are clips, ties against the pair.
-    pub curve: Vec<f64>,
-}
-
 /// One model's figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Retrieval {
@@ -76,6 +59,12 @@ pub struct Retrieval {
     pub clips: usize,
     pub audio_to_image: Recalls,
     pub image_to_audio: Recalls,
+    /// Whether the own sound is told from another's; `None` in what older versions kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correspondence: Option<Correspondence>,
+    /// Relevance by class; `None` where no clip has one, and in what older versions kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ndcg: Option<Ndcg>,
     pub failures: Vec<RowFailure>,
 }
 
@@ -84,6 +73,9 @@ pub struct Retrieval {
 pub struct RetrievalRun {
     pub run: RunDescription,
     pub similarity: Similarity,
+    /// By what answers gain in nDCG; `None` in what older versions kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relevance: Option<Relevance>,
     pub results: Vec<Retrieval>,
     /// Models that hear nothing, so that there is nothing to find an image by.
     pub deaf: Vec<String>,
@@ -124,19 +116,23 @@ impl RetrievalRun {
     }
 
     /// Whether this is the answer that the run `run` would get.
-    pub fn is_of(&self, run: &RunDescription, similarity: Similarity) -> bool {
-        self.similarity == similarity && differing(&self.run, run).is_none()
+    pub fn is_of(&self, run: &RunDescription, similarity: Similarity, relevance: &Relevance) -> bool {
+        let asked_alike = self.similarity == similarity && self.relevance.as_ref() == Some(relevance);
+        asked_alike && differing(&self.run, run).is_none()
     }
 }
 
 /// Ranks every clip's image among all for its sound, and the other way round, for each model of `request` that hears;
-/// negatives do not take part. `progress` is told how many of how many encodings are done.
+/// negatives do not take part. Answers gain by their classes, or by the nearness of these in the file `ontology`.
+/// `progress` is told how many of how many encodings are done.
 ///
 /// # Errors
-/// The dataset or a model cannot be opened, no model hears, or too few clips can be encoded.
+/// The dataset, a model or the ontology cannot be opened, a class is not in it, no model hears, or too few clips can be
+/// encoded.
 pub fn retrieve(
     request: &Request,
     similarity: Similarity,
+    ontology: Option<&Path>,
     jobs: usize,
     shelf: &Shelf,
     stop: &Arc<AtomicBool>,
@@ -149,6 +145,15 @@ pub fn retrieve(
         .clone()
         .filter(|&index| plan.dataset.clips.get(index).is_some_and(|clip| clip.negative.is_none()))
         .collect();
+    let relevance = Relevance::of(ontology)?;
+    let ontology = ontology.map(Ontology::read).transpose()?;
+    let class_of = |index: usize| plan.dataset.clips.get(index).and_then(|clip| clip.class.as_deref());
+    let gains_of = |clips: &[usize]| {
+        let classes: Vec<Option<&str>> = clips.iter().map(|&clip| class_of(clip)).collect();
+        Gains::of(&classes, ontology.as_ref()).map_err(EvaluationError::Wrong)
+    };
+    // A class that is not in the ontology shows before the work.
+    gains_of(&clips)?;
     let hears = |model: &&PlannedModel| {
         let info = model.localizer.info();
         info.hears_sound() && info.query_matters
@@ -164,16 +169,25 @@ pub fn retrieve(
     let mut results = Vec::new();
     for model in hearing {
         let step = || progress(done.fetch_add(1, Ordering::Relaxed) + 1, steps);
-        let work = Work { plan: &plan, model, similarity, jobs, stop, step: &step };
+        let work = Work { plan: &plan, model, similarity, gains_of: &gains_of, jobs, stop, step: &step };
         results.push(work.retrieval(&clips)?);
     }
-    Ok(RetrievalRun { run: plan.description, similarity, results, deaf })
+    Ok(RetrievalRun { run: plan.description.clone(), similarity, relevance: Some(relevance), results, deaf })
+}
+
+/// What one map says of an image and a sound.
+#[derive(Clone, Copy)]
+struct Agreement {
+    similarity: f32,
+    /// By the system's own rule; false where it has none.
+    corresponds: bool,
 }
 
 struct Work<'a> {
     plan: &'a Plan,
     model: &'a PlannedModel,
     similarity: Similarity,
+    gains_of: &'a (dyn Fn(&[usize]) -> Result<Gains, EvaluationError> + Sync),
     jobs: usize,
     stop: &'a Arc<AtomicBool>,
     step: &'a (dyn Fn() + Sync),
@@ -198,16 +212,18 @@ impl Work<'_> {
         // An image that failed takes its sound out, too.
         let seen: Vec<usize> = rows.iter().enumerate().filter(|(_, row)| row.is_ok()).map(|(place, _)| place).collect();
         let mut values = vec![0.0; seen.len() * seen.len()];
+        let mut together = vec![false; values.len()];
         for (column, row) in rows.into_iter().enumerate() {
             match row {
                 Err(reason) => failed(questions.get(column).copied().unwrap_or_default(), reason),
                 Ok(row) => {
                     let Ok(image) = seen.binary_search(&column) else { continue };
                     for (sound, place) in seen.iter().enumerate() {
-                        if let (Some(value), Some(similarity)) =
-                            (values.get_mut(sound * seen.len() + image), row.get(*place))
+                        let pair = sound * seen.len() + image;
+                        if let (Some(value), Some(together), Some(agreement)) =
+                            (values.get_mut(pair), together.get_mut(pair), row.get(*place))
                         {
-                            *value = *similarity;
+                            (*value, *together) = (agreement.similarity, agreement.corresponds);
                         }
                     }
                 }
@@ -219,12 +235,18 @@ impl Work<'_> {
             let reason = failures.first().map(|failure| format!("; {}: {}", failure.clip, failure.reason));
             EvaluationError::Wrong(format!("{count} clips could be encoded, too few{}", reason.unwrap_or_default()))
         })?;
+        let corresponds = |sound: usize, image: usize| together.get(sound * count + image).copied().unwrap_or(false);
+        let rule = self.localizer().correspondence_rule();
+        let decisions = rule.map(|rule| Decisions { words: rule.words, corresponds: &corresponds });
+        let ranked: Vec<usize> = seen.iter().filter_map(|&place| questions.get(place).copied()).collect();
         Ok(Retrieval {
             model: self.model.label.clone(),
             similarity: self.similarity,
             clips: count,
-            audio_to_image: recalls(&matrix, Direction::AudioToImage),
-            image_to_audio: recalls(&matrix, Direction::ImageToAudio),
+            audio_to_image: Recalls::of(&matrix, Direction::AudioToImage),
+            image_to_audio: Recalls::of(&matrix, Direction::ImageToAudio),
+            correspondence: Some(Correspondence::of(&matrix, decisions)),
+            ndcg: Ndcg::of(&matrix, &(self.gains_of)(&ranked)?),
             failures,
         })
     }
@@ -281,34 +303,17 @@ impl Work<'_> {
     }
 
     /// How well an image agrees with every sound.
-    fn look(&self, clip: usize, heard: &[(usize, QueryEmbedding)]) -> Result<Vec<f32>, String> {
+    fn look(&self, clip: usize, heard: &[(usize, QueryEmbedding)]) -> Result<Vec<Agreement>, String> {
         let look = self.first_look(clip, false)?;
         let input =
             FrameInput { picture: &look.picture, next: look.next.as_ref(), index: look.frame, clip: &look.clip };
         let features = self.localizer().encode_image(&input).map_err(|error| error.to_string())?;
+        let rule = self.localizer().correspondence_rule();
         let agree = |(_, embedding): &(usize, QueryEmbedding)| {
             let heatmap = self.localizer().join(&features, embedding).map_err(|error| error.to_string())?;
-            Ok(self.similarity.of(&heatmap))
+            let corresponds = rule.is_some_and(|rule| (rule.corresponds)(&heatmap));
+            Ok(Agreement { similarity: self.similarity.of(&heatmap), corresponds })
         };
         heard.iter().map(agree).collect()
-    }
-}
-
-fn recalls(matrix: &Similarities, direction: Direction) -> Recalls {
-    let of = |ties: Ties| {
-        let ranks = matrix.ranks(direction, ties);
-        [1, 5, 10].map(|k| recall_at(&ranks, k))
-    };
-    let pessimistic = matrix.ranks(direction, Ties::Pessimistic);
-    let found: Vec<f64> =
-        pessimistic.iter().flat_map(|&rank| [1, 5, 10].map(|k| f64::from(u8::from(rank <= k)))).collect();
-    let mut intervals = bootstrap_means(&found, 3, RESAMPLINGS, SEED).into_iter().map(|one| [one.low, one.high]);
-    Recalls {
-        stable: of(Ties::Stable),
-        optimistic: of(Ties::Optimistic),
-        pessimistic: of(Ties::Pessimistic),
-        intervals: std::array::from_fn(|_| intervals.next().unwrap_or([f64::NAN; 2])),
-        median_rank: median_rank(&matrix.ranks(direction, Ties::Stable)),
-        curve: (1..=CURVE_POINTS.min(pessimistic.len())).map(|k| recall_at(&pessimistic, k)).collect(),
     }
 }

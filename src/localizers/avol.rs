@@ -7,11 +7,12 @@ use super::cosine::{map_array, normalized, product_map, sigmoid, values_of};
 use super::query::{sound_of, spectrogram_tensor};
 use super::registry::System;
 use super::{
-    Array, BenchmarkWindow, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo, Normalization, Parts, Query,
-    QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
+    Array, BenchmarkWindow, CorrespondenceRule, FrameInput, Hearing, ImageFeatures, Localizer, LocalizerInfo,
+    Normalization, Parts, Query, QueryEmbedding, Resizing, Result, TrainedWith, ViewRule, WindowPlan,
 };
 use crate::heatmap::Heatmap;
 use crate::media::Picture;
+use crate::metrics::retrieval::correspondence_label_avol;
 use crate::network::{Activation, Conv2d, Conv2dConfig, ConvStack, Linear, StateDict, avol_features, global_max_pool};
 use crate::signal::{AudioWindow, Resampler, Spectrogram, Waveform, cut_repeating, decibel_psd, integers_16bit};
 
@@ -99,7 +100,20 @@ impl Localizer for Avol {
             ..Heatmap::over_whole_frame(mismatch.map(|value| 1.0 - value), features.frame)
         })
     }
+
+    fn correspondence_rule(&self) -> Option<CorrespondenceRule> {
+        Some(RULE)
+    }
 }
+
+/// Of its test loop: the labels are inverted, so 0 is a pair that belongs together.
+const RULE: CorrespondenceRule = CorrespondenceRule {
+    words: "a pair where the largest value of its own map, which is high where they do not agree, rounds (half to even) \
+            to 0, as in objects-that-sound",
+    corresponds: |heatmap| {
+        heatmap.confidence.is_some_and(|confidence| correspondence_label_avol(f64::from(1.0 - confidence)) == 0)
+    },
+};
 
 /// A network of the same family that only says whether a picture and a sound belong together.
 pub struct Correspondence {
@@ -170,5 +184,23 @@ impl Correspondence {
             }
         };
         Ok([logits.first().copied().unwrap_or_default(), logits.get(1).copied().unwrap_or_default()])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::Size;
+    use crate::heatmap::Grid;
+
+    #[test]
+    fn a_pair_is_where_the_mismatch_nowhere_exceeds_a_half() {
+        let corresponds = |mismatch: f32| {
+            let whole = Heatmap::over_whole_frame(Grid::filled(2, 2, 1.0 - mismatch), Size::new(4, 4));
+            (RULE.corresponds)(&Heatmap { confidence: Some(1.0 - mismatch), ..whole })
+        };
+        let half = 0.5f32;
+        let found = [0.0, 0.2, half.next_down(), half, half.next_up(), 0.7, 1.0].map(corresponds);
+        assert_eq!(found, [true, true, true, true, false, false, false]);
     }
 }

@@ -52,6 +52,21 @@ pub trait Localizer: Send + Sync {
     fn class_maps(&self, _features: &ImageFeatures, _embedding: &QueryEmbedding) -> Result<Option<ClassMaps>> {
         Ok(None)
     }
+
+    /// How the system itself decides whether a picture and a sound belong together; `None` where its authors published
+    /// no such rule.
+    fn correspondence_rule(&self) -> Option<CorrespondenceRule> {
+        None
+    }
+}
+
+/// A system's own decision about a picture and a sound, from the heatmap that it answers with.
+#[derive(Clone, Copy, Debug)]
+pub struct CorrespondenceRule {
+    /// The rule in words, as a part of a sentence.
+    pub words: &'static str,
+    /// Whether they belong together.
+    pub corresponds: fn(&Heatmap) -> bool,
 }
 
 /// What a model that tells classes apart answers for each of them. The classes have numbers, which are the model's own,

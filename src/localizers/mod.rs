@@ -38,7 +38,8 @@ mod view;
 
 pub use error::LocalizerError;
 pub use localizer::{
-    BenchmarkWindow, ClassMaps, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan, WindowRule,
+    BenchmarkWindow, ClassMaps, CorrespondenceRule, FrameInput, Hearing, Localizer, LocalizerInfo, Query, WindowPlan,
+    WindowRule,
 };
 pub use parts::{Array, ImageFeatures, Parts, QueryEmbedding};
 pub use trained::TrainedWith;

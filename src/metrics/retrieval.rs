@@ -1,5 +1,7 @@
 //! Ranks of the right answer among all: retrieval across modalities, correspondence, graded relevance.
 
+use super::significance::SplitMix;
+
 /// A square matrix of similarities: row = sound, column = image, the diagonal are the true pairs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Similarities {
@@ -31,16 +33,25 @@ impl Similarities {
         (clips.checked_mul(clips) == Some(values.len())).then_some(Self { clips, values })
     }
 
+    /// How many clips there are.
+    pub fn clips(&self) -> usize {
+        self.clips
+    }
+
+    /// The similarity of an answer to a question; NaN where there is no such clip.
+    pub fn of(&self, direction: Direction, question: usize, answer: usize) -> f32 {
+        let (sound, image) = match direction {
+            Direction::AudioToImage => (question, answer),
+            Direction::ImageToAudio => (answer, question),
+        };
+        let inside = sound < self.clips && image < self.clips;
+        self.values.get(sound * self.clips + image).copied().filter(|_| inside).unwrap_or(f32::NAN)
+    }
+
     /// Ranks (from 1) of the true pairs. A NaN similarity of the pair itself ranks last.
     pub fn ranks(&self, direction: Direction, ties: Ties) -> Vec<usize> {
         let n = self.clips;
-        let at = |question: usize, answer: usize| {
-            let index = match direction {
-                Direction::AudioToImage => question * n + answer,
-                Direction::ImageToAudio => answer * n + question,
-            };
-            self.values.get(index).copied().unwrap_or(f32::NAN)
-        };
+        let at = |question: usize, answer: usize| self.of(direction, question, answer);
         (0..n)
             .map(|question| {
                 let own = at(question, question);
@@ -61,6 +72,44 @@ impl Similarities {
             })
             .collect()
     }
+}
+
+impl Similarities {
+    /// nDCG@k of a question with linear gains, `gains` holding that of each answer, the question's own pair among them:
+    /// the sum of gain / log2(place + 1) over the first `k`, over that of the best order of all answers. Equally similar
+    /// answers share the mean of their gains, which is what all their orders give on average; an answer whose similarity
+    /// is NaN comes last. NaN where no answer gains anything.
+    pub fn ndcg(&self, direction: Direction, question: usize, gains: &[f64], k: usize) -> f64 {
+        let similarity = |answer: usize| {
+            let similarity = self.of(direction, question, answer);
+            if similarity.is_nan() { f32::NEG_INFINITY } else { similarity }
+        };
+        let mut order: Vec<(f32, f64)> = gains.iter().enumerate().map(|(at, &gain)| (similarity(at), gain)).collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut ranked = Vec::with_capacity(order.len());
+        for tied in order.chunk_by(|a, b| a.0 == b.0) {
+            let mean = tied.iter().map(|(_, gain)| gain).sum::<f64>() / tied.len() as f64;
+            ranked.extend(std::iter::repeat_n(mean, tied.len()));
+        }
+        let ideal = ideal_dcg_at(gains, k, Gain::Linear);
+        if ideal > 0.0 { dcg_at(&ranked, k, Gain::Linear) / ideal } else { f64::NAN }
+    }
+
+    /// Whether the clip's own sound agrees with its picture more than the sound of `other` does: a choice between two,
+    /// which needs no threshold. A tie or a NaN is no.
+    pub fn prefers_own_sound(&self, clip: usize, other: usize) -> bool {
+        self.of(Direction::ImageToAudio, clip, clip) > self.of(Direction::ImageToAudio, clip, other)
+    }
+}
+
+/// For each of `clips` another one, drawn evenly among all others; none for fewer than two. The same seed draws the same.
+pub fn drawn_others(clips: usize, seed: u64) -> Vec<usize> {
+    let mut random = SplitMix::new(seed);
+    let draw = |clip: usize| {
+        let other = random.below(clips - 1);
+        if other < clip { other } else { other + 1 }
+    };
+    (0..if clips < 2 { 0 } else { clips }).map(draw).collect()
 }
 
 /// R@k: the share of ranks up to `k`.
@@ -108,11 +157,23 @@ pub fn dcg_at(gains: &[f64], k: usize, gain: Gain) -> f64 {
     gains.iter().take(k).enumerate().map(|(index, &gained)| value(gained) / ((index + 2) as f64).log2()).sum()
 }
 
-/// nDCG@k: DCG over that of the same gains in the best order; 0 where no answer gains anything.
-pub fn ndcg_at(gains: &[f64], k: usize, gain: Gain) -> f64 {
+/// DCG@k of gains in the best order.
+fn ideal_dcg_at(gains: &[f64], k: usize, gain: Gain) -> f64 {
     let mut best = gains.to_vec();
     best.sort_by(|a, b| b.total_cmp(a));
-    let ideal = dcg_at(&best, k, gain);
+    dcg_at(&best, k, gain)
+}
+
+/// nDCG@k that a random order of the answers reaches on average, with linear gains. NaN where no answer gains anything.
+pub fn ndcg_by_chance(gains: &[f64], k: usize) -> f64 {
+    let ideal = ideal_dcg_at(gains, k, Gain::Linear);
+    let even = vec![super::mean(gains); gains.len()];
+    if ideal > 0.0 { dcg_at(&even, k, Gain::Linear) / ideal } else { f64::NAN }
+}
+
+/// nDCG@k: DCG over that of the same gains in the best order; 0 where no answer gains anything.
+pub fn ndcg_at(gains: &[f64], k: usize, gain: Gain) -> f64 {
+    let ideal = ideal_dcg_at(gains, k, gain);
     if ideal > 0.0 { dcg_at(gains, k, gain) / ideal } else { 0.0 }
 }
 
@@ -151,6 +212,122 @@ mod tests {
         assert_eq!(matrix.ranks(Direction::AudioToImage, Ties::Stable), vec![2, 1]);
         assert_eq!(matrix.ranks(Direction::ImageToAudio, Ties::Stable), vec![1, 2]);
         assert!(Similarities::new(2, vec![0.0; 3]).is_none());
+    }
+
+    #[test]
+    fn others_are_drawn_evenly_and_never_oneself() {
+        let mut times = [[0usize; 4]; 4];
+        for seed in 0..3000 {
+            let others = drawn_others(4, seed);
+            assert_eq!(others.len(), 4);
+            others.iter().enumerate().for_each(|(clip, &other)| times[clip][other] += 1);
+        }
+        for (clip, times) in times.iter().enumerate() {
+            let even =
+                |(other, &count): (usize, &usize)| if other == clip { count == 0 } else { count.abs_diff(1000) < 150 };
+            assert!(times.iter().enumerate().all(even), "{clip}: {times:?}");
+        }
+        assert_eq!((drawn_others(1, 7), drawn_others(2, 7), drawn_others(0, 7)), (vec![], vec![1, 0], vec![]));
+        assert_eq!(drawn_others(50, 7), drawn_others(50, 7));
+    }
+
+    #[test]
+    fn a_choice_between_two_wants_the_own_sound_ahead() {
+        // Sounds by rows; the picture of clip 0 agrees with sound 1 as well as with its own.
+        let matrix = Similarities::new(3, vec![0.5, 0.1, 0.2, 0.5, 0.4, 0.1, 0.9, f32::NAN, 0.3]).unwrap();
+        let found = [(0, 1), (0, 2), (1, 0), (1, 2), (2, 0)].map(|(clip, other)| matrix.prefers_own_sound(clip, other));
+        assert_eq!(found, [false, false, true, false, true]);
+    }
+
+    /// What scikit-learn's `ndcg_score` says of the same, which shares the gains of ties.
+    #[test]
+    fn ndcg_is_scikit_learns() {
+        let halves: [f32; 81] = [
+            0.0, 1.0, -1.0, -2.0, -1.0, -2.0, 0.0, 3.0, -1.0, -1.0, 1.0, 1.0, 0.0, -2.0, -0.0, 1.0, -3.0, -1.0, 1.0,
+            1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0, -0.0, 0.0, -3.0, -1.0, -2.0, -2.0, 2.0, -2.0, -0.0, 2.0,
+            -1.0, -0.0, 0.0, 0.0, -2.0, 0.0, 3.0, -3.0, 2.0, 0.0, -1.0, 4.0, 2.0, -2.0, 0.0, 1.0, -0.0, 1.0, -0.0, 1.0,
+            3.0, -1.0, 0.0, -1.0, 0.0, -2.0, -1.0, -0.0, 2.0, 2.0, -3.0, -2.0, 1.0, -4.0, -1.0, -0.0, 3.0, 1.0, -1.0,
+            -1.0, -1.0, 3.0, -1.0,
+        ];
+        let matrix = Similarities::new(9, halves.map(|half| half / 2.0).to_vec()).unwrap();
+        let classes = [0, 1, 2, 0, 1, 0, 2, 2, 1];
+        // 1 for the same class; 5 less a distance of 2 between the classes 0 and 1, and of 5 from either to 2.
+        let same = |one: usize, other: usize| f64::from(u8::from(one == other));
+        let near = |one: usize, other: usize| {
+            if one == other {
+                5.0
+            } else if one.max(other) == 2 {
+                0.0
+            } else {
+                3.0
+            }
+        };
+        let gains =
+            |question: usize, gain: &dyn Fn(usize, usize) -> f64| classes.map(|class| gain(classes[question], class));
+        let check = |direction, gain: &dyn Fn(usize, usize) -> f64, k, expected: [f64; 9]| {
+            for (question, expected) in expected.into_iter().enumerate() {
+                let got = matrix.ndcg(direction, question, &gains(question, gain), k);
+                assert!((got - expected).abs() < 1e-12, "{direction:?} {question} @{k}: {got}, not {expected}");
+            }
+        };
+        check(
+            Direction::AudioToImage,
+            &same,
+            3,
+            [
+                0.11731968150568914,
+                0.3333333333333333,
+                0.3333333333333333,
+                0.0,
+                0.8122885095908974,
+                0.2653606369886217,
+                0.0,
+                0.23463936301137828,
+                0.0,
+            ],
+        );
+        check(
+            Direction::AudioToImage,
+            &near,
+            30,
+            [
+                0.6669607857224393,
+                0.7293825771138042,
+                0.6655145881181499,
+                0.6455818186154395,
+                0.9716832684757234,
+                0.845632410680883,
+                0.4982718821772249,
+                0.5985400579988198,
+                0.6398642508100262,
+            ],
+        );
+        check(
+            Direction::ImageToAudio,
+            &near,
+            3,
+            [
+                0.2830513461211965,
+                0.7061442547954486,
+                0.2653606369886217,
+                0.10614425479544869,
+                0.28156723561365393,
+                0.6100623438295835,
+                0.5,
+                0.0,
+                0.6284951082159296,
+            ],
+        );
+        let mut unknown = matrix.clone();
+        unknown.values[0] = f32::NAN;
+        let first = [5.0, 3.0, 0.0, 5.0, 3.0, 5.0, 0.0, 0.0, 3.0];
+        assert!(
+            unknown.ndcg(Direction::AudioToImage, 0, &first, 30) < matrix.ndcg(Direction::AudioToImage, 0, &first, 30)
+        );
+        assert!(matrix.ndcg(Direction::AudioToImage, 0, &[0.0; 9], 30).is_nan());
+        // The mean of scikit-learn's over 20,000 random orders is 0.5338 and 0.8007.
+        assert!((ndcg_by_chance(&first, 3) - 0.5333333333333333).abs() < 1e-12);
+        assert!((ndcg_by_chance(&first, 30) - 0.8003267497340564).abs() < 1e-12);
     }
 
     #[test]

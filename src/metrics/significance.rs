@@ -132,10 +132,10 @@ pub fn mcnemar(only_first: usize, only_second: usize) -> f64 {
 }
 
 /// SplitMix64 (Steele, Lea and Flood, 2014): a small generator whose sequence never changes under a report's seed.
-struct SplitMix(u64);
+pub(super) struct SplitMix(u64);
 
 impl SplitMix {
-    fn new(seed: u64) -> Self {
+    pub fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -147,7 +147,7 @@ impl SplitMix {
     }
 
     /// A number below `bound`, by the high part of a product.
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         ((u128::from(self.next()) * bound as u128) >> 64) as usize
     }
 }

@@ -11,6 +11,7 @@ use sonolens::evaluation::{ClipKind, FinishedRun, ScoreRow, predictions_path};
 use sonolens::geometry::{Rect, Size};
 use sonolens::localizers::{FrameInput, Localizer, Query, WindowRule, registry};
 use sonolens::metrics::references::{centre_box, full_frame};
+use sonolens::metrics::retrieval;
 use sonolens::metrics::{
     Bitmap, GroundTruthMap, GroundTruthRule, Protocol, TruthBox, area_under_success, mask_ciou, mcnemar, mean,
     success_rate,
@@ -366,6 +367,43 @@ fn retrieval_joins_every_image_with_every_sound() {
         assert_eq!(recalls["stable"][0].as_f64(), Some(first), "{name}");
         assert_eq!(recalls["pessimistic"][1].as_f64(), Some(1.0));
     }
+    // The sound of each picture that was drawn beside its own, and how relevant classmates are.
+    let others = retrieval::drawn_others(CLIPS as usize, 1);
+    let ahead = |clip: u32| similarity(clip, clip) > similarity(others[clip as usize] as u32, clip);
+    let chosen = (0..CLIPS).filter(|&clip| ahead(clip)).count() as f64 / f64::from(CLIPS);
+    let told = &answer["results"][0]["correspondence"];
+    assert_eq!((told["own_above_other"]["value"].as_f64(), told.get("accuracy")), (Some(chosen), None));
+    let gain = |one: u32, other: u32| if class(one) == class(other) { 1.0 } else { 0.0 };
+    let ndcg = |clip: u32| {
+        let mut order: Vec<u32> = (0..CLIPS).collect();
+        order.sort_by(|&a, &b| similarity(clip, b).total_cmp(&similarity(clip, a)));
+        let gains: Vec<f64> = order.iter().map(|&other| gain(clip, other)).collect();
+        retrieval::ndcg_at(&gains, 30, retrieval::Gain::Linear)
+    };
+    let expected = mean(&(0..CLIPS).map(ndcg).collect::<Vec<f64>>());
+    let found = &answer["results"][0]["ndcg"];
+    assert!((found["audio_to_image"]["value"].as_f64().unwrap() - expected).abs() < 1e-12, "{found} {expected}");
+    assert_eq!((found["clips"].as_u64(), answer["relevance"]["by"].as_str()), (Some(u64::from(CLIPS)), Some("class")));
+
+    let ontology = place.out("ontology.json");
+    let all: std::collections::BTreeSet<&str> = (0..CLIPS).map(class).collect();
+    let entry = |name: &str, children: &[&str]| serde_json::json!({ "id": name, "name": name, "child_ids": children });
+    let mut entries: Vec<Value> = all.iter().map(|name| entry(name, &[])).collect();
+    entries.push(entry("everything", &all.iter().copied().collect::<Vec<_>>()));
+    std::fs::write(&ontology, serde_json::to_vec(&entries).unwrap()).unwrap();
+    let by_ontology = ["retrieve", &place.dataset, "--model", &place.lvs, "--ontology", ontology.to_str().unwrap()];
+    let said = run(&by_ontology, 0);
+    // Classes beside each other are all at the largest distance: the same figures.
+    assert!(
+        said.contains(&format!("nDCG@30  sound → image {expected:.3}")) && said.contains("ontology.json"),
+        "{said}"
+    );
+    assert!(said.contains("own sound above another") && said.contains("AVC accuracy –"), "{said}");
+    std::fs::write(&ontology, serde_json::to_vec(&entries[1..]).unwrap()).unwrap();
+    assert!(run(&by_ontology, 1).contains("which is not there"));
+    std::fs::write(&ontology, "[{\"id\": \"/m/1\", \"name\": \"Bagpipes\"}]").unwrap();
+    assert!(run(&by_ontology, 1).contains(&format!("the class `{}`", all.first().unwrap())));
+
     let said = run(&["retrieve", &place.dataset, "--model", "centre-box"], 1);
     assert!(said.contains("no model hears (centre-box)"), "{said}");
 

@@ -254,7 +254,7 @@ impl Work<'_> {
         let request = self.request(dataset, self.models.to_vec());
         let stop = Arc::new(AtomicBool::new(false));
         let jobs = self.arguments.jobs;
-        let run = evaluation::retrieve(&request, Similarity::Peak, jobs, self.shelf, &stop, |done, all| {
+        let run = evaluation::retrieve(&request, Similarity::Peak, None, jobs, self.shelf, &stop, |done, all| {
             say(&format!("\rretrieval: {done} of {all}  "));
         })?;
         say("\n");

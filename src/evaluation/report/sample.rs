@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::evaluation::{
-    Accuracy, ClipKind, Curve, DatasetDescription, DetectionFigures, Figure, MeanMap, ModelDescription,
-    NegativeFigures, ProtocolDescription, Recalls, Reference, ReferenceFigures, Retrieval, RetrievalRun, RowFailure,
-    RunDescription, RunSummary, ScoreRow, Similarity, SizeFigures, SoundDescription, Summary,
+    Accuracy, ClipKind, Correspondence, Curve, DatasetDescription, DetectionFigures, Figure, MeanMap, ModelDescription,
+    Ndcg, NegativeFigures, ProtocolDescription, Recalls, Reference, ReferenceFigures, Relevance, Retrieval,
+    RetrievalRun, RowFailure, RuledAccuracy, RunDescription, RunSummary, ScoreRow, Similarity, SizeFigures,
+    SoundDescription, Summary,
 };
 
 /// A name with everything that could break out of a page or a table.
@@ -182,11 +183,18 @@ pub fn retrieved() -> super::Retrieved {
         clips: 50,
         audio_to_image: way.clone(),
         image_to_audio: way,
+        correspondence: Some(Correspondence {
+            seed: 1,
+            own_above_other: figure(0.8),
+            accuracy: Some(RuledAccuracy { rule: HOSTILE.into(), accuracy: figure(0.7) }),
+        }),
+        ndcg: Some(Ndcg { clips: 48, audio_to_image: figure(0.6), image_to_audio: figure(0.5), chance: 0.4 }),
         failures: Vec::new(),
     };
     super::Retrieved(RetrievalRun {
         run: run().run,
         similarity: Similarity::Peak,
+        relevance: Some(Relevance::Class),
         results: vec![result],
         deaf: vec!["centre-box".into()],
     })
