@@ -431,7 +431,12 @@ fn text_of_result(result: &Summary) -> String {
     }
     if let Some(found) = &result.azimuth {
         text += &format!("  regions   IoU {} over {} frames", percent(&found.all), found.frames);
-        text += &format!(", active {} over {}\n", percent(&found.active), found.active_frames);
+        text += &format!(", active {} over {}", percent(&found.active), found.active_frames);
+        let inactive = found.frames - found.active_frames.min(found.frames);
+        text += &match inactive {
+            0 => "\n".to_owned(),
+            frames => format!(", inactive {} over {frames}\n", percent(&found.inactive)),
+        };
         text += &format!("    centre box {}, full frame {}\n", percent(&found.centre_box), percent(&found.full_frame));
     }
     for (reason, count) in &result.degenerate {

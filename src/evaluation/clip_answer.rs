@@ -7,9 +7,9 @@ use std::sync::atomic::AtomicBool;
 use super::asking::{Asking, Heard, Keep, look, reads, words};
 use super::classes::ClassNumbers;
 use super::clip_files::{Sounds, open_pictures, read_mask};
-use super::moments::scored_moments;
+use super::moments::{ScoredMoment, only_label, scored_moments};
 use super::plan::Plan;
-use super::questions::{Asked, Question, counted, questions, truths};
+use super::questions::{Asked, Question, questions, truths};
 use super::regions::AzimuthRegions;
 use super::row::{ClipKind, ScoreRow};
 use super::saved_maps::{AskedMaps, FrameMap};
@@ -20,6 +20,7 @@ use crate::engine::Sound;
 use crate::heatmap::Heatmap;
 use crate::localizers::{ImageFeatures, Localizer};
 use crate::media::Picture;
+use crate::metrics::Bitmap;
 
 /// Everything that a run learns of one clip.
 #[derive(Debug, Default)]
@@ -164,15 +165,13 @@ fn answer(
                             let truth = truth.as_ref();
                             let references = truth.and_then(|(_, references)| references.as_ref());
                             let marked = scorer.fill(&mut row, answered, truth.map(|(map, _)| map), references);
-                            if plan.dataset.benchmark == Benchmark::Urbansas && question.asked == Asked::Own {
-                                let label = question.source.or(moment.truth.only_label());
-                                let boxes = counted(&moment.truth, question);
-                                row.azimuth = truth.map(|_| AzimuthRegions::of(&marked.mask, boxes, label));
-                            }
+                            row.azimuth = regions(moment, question, &marked.mask);
                             if question.asked == Asked::Own && question.source.is_none() {
                                 row.silent_share = scorer.silent_share(answers.silent.iter());
                             }
                         }
+                        // What counts in one figure alone is no failure where a model has no answer to it.
+                        Err(_) if question.kind == ClipKind::RegionsOnly => continue,
                         Err(reason) => row.error = Some((*reason).clone()),
                     }
                     rows.push(row);
@@ -181,12 +180,28 @@ fn answer(
         }
         result.rows.extend(rows.into_iter().flatten());
     }
+    let first = first_of(&moments).and_then(|moment| moment.frame);
     for (number, maps) in maps.into_iter().enumerate().filter(|(_, maps)| !maps.is_empty()) {
-        let own = maps.iter().find(|asked| asked.suffix.is_empty()).and_then(|asked| asked.maps.first());
+        let own = maps.iter().find(|asked| asked.suffix.is_empty()).map(|asked| asked.maps.as_slice());
+        let own = own.and_then(|maps| maps.iter().find(|map| map.frame == first).or(maps.first()));
         result.coarse.extend(own.map(|first| (number, coarse(&first.heatmap))));
         result.maps.push((number, maps));
     }
     Ok(result)
+}
+
+/// The first moment that counts, or the first of all where none does.
+fn first_of(moments: &[ScoredMoment]) -> Option<&ScoredMoment> {
+    moments.iter().find(|moment| moment.truth.kind != ClipKind::RegionsOnly).or(moments.first())
+}
+
+/// Of the clip's own sound: which regions a mask marks, and which the boxes reach that a question is about.
+fn regions(moment: &ScoredMoment, question: &Question, mask: &Bitmap) -> Option<AzimuthRegions> {
+    let boxes = moment.in_picture.as_ref().filter(|_| question.asked == Asked::Own)?;
+    let of_question =
+        boxes.iter().filter(|(_, label)| question.source.is_none() || question.source == label.as_deref());
+    let label = question.source.or(only_label(boxes));
+    Some(AzimuthRegions::of(mask, of_question.map(|(one, _)| one), label))
 }
 
 /// What one model answers to the questions of a moment.
@@ -316,7 +331,7 @@ pub(super) fn first_look(
 ) -> Result<FirstLook, String> {
     let (mut pictures, table) = open_pictures(plan, clip, stop)?;
     let moments = scored_moments(clip, plan.dataset.benchmark, table.as_deref())?;
-    let moment = moments.first().ok_or("no frame of it is scored")?;
+    let moment = first_of(&moments).ok_or("no frame of it is scored")?;
     let frame = moment.frame.ok_or("its frame is not known")?;
     let picture = if sound { Picture::default() } else { pictures.at(Some(frame))? };
     let next = if next && !sound && frame + 1 < pictures.frames { Some(pictures.at(Some(frame + 1))?) } else { None };

@@ -18,14 +18,20 @@ pub struct ScoredMoment {
     /// Why this frame.
     pub reason: &'static str,
     pub truth: Truth,
+    /// On Urbansas, every box in the picture at this half second with its label, whether it is seen whole and whatever is
+    /// heard; `None` where such boxes are not given.
+    pub in_picture: Option<Vec<LabelledBox>>,
 }
+
+/// A box of the ground truth and its label.
+pub type LabelledBox = (TruthBox, Option<String>);
 
 /// What is true of a moment.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Truth {
     pub kind: ClipKind,
     /// The boxes of what sounds, each with its label.
-    pub boxes: Vec<(TruthBox, Option<String>)>,
+    pub boxes: Vec<LabelledBox>,
     /// Pictures of what sounds, where the ground truth is given so.
     pub masks: Vec<PathBuf>,
 }
@@ -33,12 +39,6 @@ pub struct Truth {
 impl Truth {
     fn without_boxes(kind: ClipKind) -> Self {
         Self { kind, boxes: Vec::new(), masks: Vec::new() }
-    }
-
-    /// The label that all boxes have.
-    pub fn only_label(&self) -> Option<&str> {
-        let first = self.boxes.first().and_then(|(_, label)| label.as_deref());
-        first.filter(|first| self.boxes.iter().all(|(_, label)| label.as_deref() == Some(*first)))
     }
 
     /// The labels of the boxes, each once, in the order in which they occur.
@@ -53,9 +53,16 @@ impl Truth {
     }
 }
 
+/// The label that all boxes have.
+pub fn only_label(boxes: &[LabelledBox]) -> Option<&str> {
+    let first = boxes.first().and_then(|(_, label)| label.as_deref());
+    first.filter(|first| boxes.iter().all(|(_, label)| label.as_deref() == Some(*first)))
+}
+
 /// Why a moment of a video is looked at although no annotation names it.
 const MISSING: &str = "the clip's file is missing: the one saved map is of whichever frame was meant";
 const FLOWGRAD: &str = "a vehicle is visible and an identified sound is heard: FlowGrad's choice of frames";
+const HALF_SECOND: &str = "a half second of the clip: it counts in Urbansas' own figure alone";
 
 /// The moments of a clip that are scored. `table` is the frame table of a video, `None` for a still image and where
 /// the file is not there.
@@ -74,7 +81,8 @@ pub fn scored_moments(
         }
         let frame = is_still.then_some(0);
         let reason = if is_still { clip.scored.reason() } else { MISSING };
-        return Ok(vec![ScoredMoment { frame, time_secs: 0.0, reason, truth: truth_at(clip, benchmark, None) }]);
+        let truth = truth_at(clip, benchmark, None);
+        return Ok(vec![ScoredMoment { frame, time_secs: 0.0, reason, truth, in_picture: None }]);
     };
     if table.is_empty() {
         return Err("the video has no frames".into());
@@ -82,7 +90,8 @@ pub fn scored_moments(
     let at_frame = |frame: usize, reason: &'static str| {
         let time_secs = table.time_secs(frame);
         let moment = Moment::of_frame(frame as u64, time_secs, table.until_secs(frame) - time_secs);
-        ScoredMoment { frame: Some(frame), time_secs, reason, truth: truth_at(clip, benchmark, Some(moment)) }
+        let truth = truth_at(clip, benchmark, Some(moment));
+        ScoredMoment { frame: Some(frame), time_secs, reason, truth, in_picture: None }
     };
     let at_time = |secs: f64| table.index_at(secs + crate::playback::DUE_TOLERANCE_SECS);
     let reason = clip.scored.reason();
@@ -95,21 +104,16 @@ pub fn scored_moments(
     };
     match (clip.scored, &clip.annotations) {
         (ScoredFrame::Secs(secs), _) => Ok(vec![at_frame(named(secs)?, reason)]),
-        (ScoredFrame::EveryAnnotated, Some(annotations)) if benchmark == Benchmark::Urbansas && heard(annotations) => {
-            let frames = evaluated_frames(annotations);
-            if frames.is_empty() {
-                return Err("no frame shows a vehicle while an identified sound is heard".into());
-            }
-            frames
-                .into_iter()
-                .map(|number| {
+        (ScoredFrame::EveryAnnotated, Some(annotations)) => {
+            let mut moments = Vec::new();
+            if benchmark == Benchmark::Urbansas && heard(annotations) {
+                for number in evaluated_frames(annotations) {
                     let secs = number as f64 / FLOWGRAD_RATE;
                     let truth = visible_at(annotations, secs);
-                    Ok(ScoredMoment { truth, ..at_frame(named(secs)?, FLOWGRAD) })
-                })
-                .collect()
-        }
-        (ScoredFrame::EveryAnnotated, Some(annotations)) => {
+                    moments.push(ScoredMoment { truth, ..at_frame(named(secs)?, FLOWGRAD) });
+                }
+                return Ok(with_half_seconds(moments, annotations, table, &at_frame, &at_time));
+            }
             let mut frames = Vec::new();
             for span in annotations.annotated_spans() {
                 frames.push(match (span, annotations.frame_rate) {
@@ -126,7 +130,11 @@ pub fn scored_moments(
             }
             frames.sort_unstable();
             frames.dedup();
-            Ok(frames.into_iter().map(|frame| at_frame(frame, reason)).collect())
+            moments.extend(frames.into_iter().map(|frame| at_frame(frame, reason)));
+            Ok(match benchmark {
+                Benchmark::Urbansas => with_half_seconds(moments, annotations, table, &at_frame, &at_time),
+                _ => moments,
+            })
         }
         _ => Ok(vec![at_frame(at_time(table.end_secs() / 2.0), reason)]),
     }
@@ -134,6 +142,43 @@ pub fn scored_moments(
 
 /// Frames a second of FlowGrad's Urbansas.
 const FLOWGRAD_RATE: f64 = 8.0;
+
+/// Half seconds of a clip that Urbansas' own figure is over: those of its ten seconds.
+const HALF_SECONDS: u32 = 20;
+
+/// The moments of an Urbansas clip with what is in the picture at each half second, as the authors' evaluation takes it:
+/// every box, whatever is heard. Half seconds that are not among `moments` are added, and count in nothing else.
+/// Annotations of single frames say nothing about the others, so there nothing is added.
+fn with_half_seconds(
+    mut moments: Vec<ScoredMoment>,
+    annotations: &ClipAnnotations,
+    table: &FrameTable,
+    at_frame: &dyn Fn(usize, &'static str) -> ScoredMoment,
+    at_time: &dyn Fn(f64) -> usize,
+) -> Vec<ScoredMoment> {
+    if annotations.boxes().iter().any(|found| matches!(found.span, Span::Frame(_))) {
+        return moments;
+    }
+    let seconds = (0..HALF_SECONDS).map(|number| 0.5 * f64::from(number)).take_while(|secs| *secs < table.end_secs());
+    for secs in seconds {
+        let frame = at_time(secs);
+        let standing = annotations.at(secs).into_iter();
+        let boxes: Vec<LabelledBox> =
+            standing.map(|found| (TruthBox::new(found.rect_fraction), found.annotation.label.clone())).collect();
+        match moments.iter_mut().find(|moment| moment.frame == Some(frame)) {
+            Some(moment) => {
+                moment.in_picture.get_or_insert(boxes);
+            }
+            None => moments.push(ScoredMoment {
+                truth: Truth { boxes: boxes.clone(), ..Truth::without_boxes(ClipKind::RegionsOnly) },
+                in_picture: Some(boxes),
+                ..at_frame(frame, HALF_SECOND)
+            }),
+        }
+    }
+    moments.sort_by(|a, b| a.time_secs.total_cmp(&b.time_secs));
+    moments
+}
 
 fn heard(annotations: &ClipAnnotations) -> bool {
     !annotations.sounds.is_empty()

@@ -58,7 +58,7 @@ impl Question<'_> {
 pub fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Question<'a>> {
     let own = |source| Question { asked: Asked::Own, kind: truth.kind, name: "own".into(), source };
     let mut questions = vec![own(None)];
-    if truth.kind != ClipKind::Positive {
+    if !matches!(truth.kind, ClipKind::Positive | ClipKind::RegionsOnly) {
         return questions;
     }
     let labels = truth.labels();
@@ -69,7 +69,7 @@ pub fn questions<'a>(plan: &Plan, index: usize, truth: &'a Truth) -> Vec<Questio
     if labels.len() > 1 || (of_sources && !labels.is_empty()) {
         questions.extend(labels.into_iter().map(|label| own(Some(label))));
     }
-    for kind in &plan.also {
+    for kind in plan.also.iter().filter(|_| truth.kind == ClipKind::Positive) {
         let (asked, name) = match kind {
             ClipKind::Silence => (Asked::Silence, "silence".to_owned()),
             ClipKind::Noise => (Asked::Noise, "noise".to_owned()),
@@ -102,7 +102,7 @@ pub fn truths(
 ) -> Vec<Option<(GroundTruthMap, Option<References>)>> {
     let make = |scorer: &Scorer| {
         let (rule, side) = (scorer.protocol.truth, scorer.protocol.side);
-        if question.kind == ClipKind::Unannotated {
+        if !question.kind.is_judged() {
             return None;
         }
         let boxes: Vec<TruthBox> = counted(truth, question).copied().collect();

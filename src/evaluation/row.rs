@@ -29,10 +29,13 @@ pub enum ClipKind {
     OffScreen,
     /// Nothing is known of what is true: there is a map, but no score.
     Unannotated,
+    /// A half second of Urbansas that its lists of frames leave out: it counts only in the dataset's own figure over
+    /// regions ([`ScoreRow::azimuth`]).
+    RegionsOnly,
 }
 
 impl ClipKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Positive,
         Self::Real,
         Self::Easy,
@@ -42,6 +45,7 @@ impl ClipKind {
         Self::Noise,
         Self::OffScreen,
         Self::Unannotated,
+        Self::RegionsOnly,
     ];
 
     /// The word in files.
@@ -56,12 +60,18 @@ impl ClipKind {
             Self::Noise => "noise",
             Self::OffScreen => "off-screen",
             Self::Unannotated => "unannotated",
+            Self::RegionsOnly => "regions-only",
         }
     }
 
     /// Nothing visible sounds.
     pub fn is_negative(self) -> bool {
-        !matches!(self, Self::Positive | Self::Unannotated)
+        self.is_judged() && self != Self::Positive
+    }
+
+    /// It is known whether something visible sounds, and that counts.
+    pub fn is_judged(self) -> bool {
+        !matches!(self, Self::Unannotated | Self::RegionsOnly)
     }
 }
 
@@ -152,7 +162,7 @@ pub struct ScoreRow {
     /// classes leave silent (DSOL's NSA).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silent_share: Option<f64>,
-    /// On Urbansas, of the clip's own sound: which regions across the frame are marked, and which are right.
+    /// On Urbansas, of the clip's own sound: which regions across the frame are marked, and which boxes reach.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub azimuth: Option<AzimuthRegions>,
     /// Why there is no map.
@@ -182,7 +192,7 @@ impl ScoreRow {
     /// The verdict, if the row was scored and something is known to be true of the clip. Every map is confident where
     /// no threshold is given.
     pub fn verdict(&self, success: f64, confidence_threshold: Option<f64>) -> Option<Verdict> {
-        if !self.is_scored() || self.kind == ClipKind::Unannotated {
+        if !self.is_scored() || !self.kind.is_judged() {
             return None;
         }
         let ciou = self.ciou.unwrap_or(f64::NAN);
@@ -245,7 +255,9 @@ pub(super) mod tests {
         assert_eq!(hit.verdict(0.5, Some(0.9)), Some(Verdict::MissedDetection));
         let negative = ScoreRow { kind: ClipKind::Noise, ciou: None, ..row("b", 0.0) };
         assert_eq!(negative.verdict(0.5, None), Some(Verdict::FalseAlarm));
-        assert_eq!(ScoreRow { kind: ClipKind::Unannotated, ..row("c", 0.0) }.verdict(0.5, None), None);
+        for kind in [ClipKind::Unannotated, ClipKind::RegionsOnly] {
+            assert_eq!(ScoreRow { kind, ..row("c", 0.0) }.verdict(0.5, None), None);
+        }
         assert_eq!(ScoreRow { error: Some("gone".into()), ..row("d", 0.0) }.verdict(0.5, None), None);
     }
 }

@@ -144,7 +144,7 @@ pub struct SegmentationSummary {
     pub f_measure_at_once: Figure,
 }
 
-/// Urbansas' own figure of one class over the frames in which it sounds.
+/// Urbansas' own figure of one class over the frames that show it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClassAzimuth {
     pub class: String,
@@ -153,12 +153,13 @@ pub struct ClassAzimuth {
 }
 
 /// Urbansas' own figure: mean intersection over union of the five regions across the frame that the mask marks (more than
-/// a twentieth of their cells) with those that boxes reach; all vehicles are one class.
+/// a twentieth of their cells) with those that boxes reach, over every half second of a clip, then over the clips; all
+/// vehicles are one class, and whether they are heard is not asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AzimuthSummary {
-    /// Frames, each asked with the clip's own sound.
+    /// Half seconds, each asked with the clip's own sound.
     pub frames: usize,
-    /// Those in which something that is seen sounds.
+    /// Those with a box in the picture.
     pub active_frames: usize,
     pub all: Figure,
     pub active: Figure,

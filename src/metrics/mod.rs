@@ -26,7 +26,7 @@ pub use negatives::{MarkedArea, NegativeKind, Spread, quantile, separability, un
 pub use protocol::{
     Binarization, ConfidenceRule, KnownProtocol, Placement, Protocol, ProtocolError, protocols, usual_protocol,
 };
-pub use score_map::{Binarized, Degenerate, ScoreMap};
+pub use score_map::{Binarized, Degenerate, NormalizedMap, ScoreMap};
 pub use significance::{
     Interval, PairedDifference, RESAMPLINGS, bootstrap, bootstrap_means, draws, mcnemar, paired_difference,
 };

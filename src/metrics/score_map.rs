@@ -77,6 +77,45 @@ impl Binarized {
     }
 }
 
+/// A heatmap as a protocol upsamples, places, mixes and normalizes it, before any threshold: what all rules that differ
+/// only in a fixed threshold have in common.
+#[derive(Clone, Debug)]
+pub struct NormalizedMap {
+    values: Vec<f64>,
+    /// The values, each rounded once.
+    nearest: Grid,
+    /// As far as no threshold has to do with it.
+    degenerate: Option<Degenerate>,
+}
+
+impl NormalizedMap {
+    /// The score map of a rule with this fixed threshold, as [`Protocol::score_map`] gives it.
+    pub fn score_map(&self, threshold: f64) -> ScoreMap {
+        let single = in_single(threshold);
+        if self.is_as_rounded(threshold) {
+            return ScoreMap { grid: self.nearest.clone(), degenerate: self.degenerate, threshold: Some(single) };
+        }
+        let settled = |&value: &f64| settled(value, value > threshold, value < threshold, single);
+        let [rows, columns] = [self.nearest.rows(), self.nearest.columns()];
+        let grid = Grid::new(rows, columns, self.values.iter().map(settled).collect());
+        let at_threshold = self.values.iter().filter(|&&value| value == threshold).count();
+        let seen = self.values.iter().filter(|value| !value.is_nan()).count();
+        let tied = (at_threshold * 10 > seen).then_some(Degenerate::TiedAtThreshold);
+        ScoreMap {
+            grid: grid.unwrap_or_else(|| self.nearest.clone()),
+            degenerate: self.degenerate.or(tied),
+            threshold: Some(single),
+        }
+    }
+
+    /// Whether no cell is so near to the threshold that rounding could put it on the wrong side: then the score map holds
+    /// the rounded values, whatever the threshold is.
+    pub fn is_as_rounded(&self, threshold: f64) -> bool {
+        let single = in_single(threshold);
+        single == threshold as f32 && !self.nearest.values().contains(&single)
+    }
+}
+
 /// Buffers that are kept from one map to the next.
 #[derive(Default)]
 struct Workspace {
@@ -132,6 +171,36 @@ impl Protocol {
             };
             let grid = Grid::new(self.side, self.side, settled).unwrap_or_else(|| Grid::filled(1, 1, f32::NAN));
             ScoreMap { grid, degenerate, threshold }
+        })
+    }
+
+    /// The threshold of a rule that has a fixed one; of a sweep, that for one map.
+    pub fn fixed_threshold(&self) -> Option<f64> {
+        match self.binarization {
+            Binarization::FixedGe(value) | Binarization::FixedGt(value) => Some(value),
+            Binarization::Sweep => Some(0.5),
+            _ => None,
+        }
+    }
+
+    /// True if both compare the same map with a fixed threshold each, against the same ground truth.
+    pub fn has_map_of(&self, other: &Self) -> bool {
+        let fixed = self.fixed_threshold().is_some() && other.fixed_threshold().is_some();
+        fixed
+            && (self.kernel, self.normalization, self.placement, self.side, self.truth)
+                == (other.kernel, other.normalization, other.placement, other.side, other.truth)
+    }
+
+    /// The part of [`Protocol::score_map`] in which a threshold has no part.
+    pub fn normalized_map(&self, heatmap: &Heatmap) -> NormalizedMap {
+        WORKSPACE.with_borrow_mut(|workspace| {
+            let finite = workspace.fixed_range(self, heatmap);
+            self.normalization.apply(&mut workspace.values, nominal_range(heatmap));
+            let degenerate = if finite { workspace.degenerate(None) } else { Some(Degenerate::NotFinite) };
+            let values = workspace.values.clone();
+            let nearest = values.iter().map(|&value| value as f32).collect();
+            let nearest = Grid::new(self.side, self.side, nearest).unwrap_or_else(|| Grid::filled(1, 1, f32::NAN));
+            NormalizedMap { values, nearest, degenerate }
         })
     }
 

@@ -11,7 +11,8 @@ use crate::metrics::{mean, success_thresholds};
 /// `None` where no picture shows several sources.
 pub fn summary(scores: &[Score]) -> Option<SourceSummary> {
     let mut pictures: BTreeMap<(u64, u64), Vec<f64>> = BTreeMap::new();
-    for score in scores.iter().filter(|score| !score.failed && score.source.is_some()) {
+    let of_sources = scores.iter().filter(|score| !score.failed && score.source.is_some() && score.kind.is_judged());
+    for score in of_sources {
         pictures.entry(score.picture).or_default().push(score.ciou);
     }
     if pictures.is_empty() {

@@ -102,7 +102,7 @@ impl Points {
     }
 
     pub fn detections(&self) -> Vec<Detection> {
-        self.0.iter().filter(|point| point.kind != ClipKind::Unannotated).map(Point::detection).collect()
+        self.0.iter().filter(|point| point.kind.is_judged()).map(Point::detection).collect()
     }
 }
 

@@ -241,14 +241,14 @@ impl Scope<'_> {
             "Mean intersection over union of the five regions across the frame that are marked and that boxes reach";
         let mut columns = vec![
             Column::new("IoU", all, Unit::Percent),
-            Column::new("active", "Over the frames in which something visible sounds", Unit::Percent),
+            Column::new("active", "Over the half seconds with a vehicle in the picture", Unit::Percent),
             Column::new("inactive", "Over the others: the share in which nothing is marked", Unit::Percent),
         ];
         for class in &first.classes {
             let name = format!("{} ({})", class.class, super::words::count(class.frames));
-            columns.push(Column::new(name, "Over the frames in which this sounds, against its boxes", Unit::Percent));
+            columns.push(Column::new(name, "Over the half seconds that show this, against its boxes", Unit::Percent));
         }
-        columns.push(Column::new("frames", "Half-second frames asked with their own sound", Unit::Count).unranked());
+        columns.push(Column::new("frames", "Half seconds, each asked with its own sound", Unit::Count).unranked());
         let mut rows = Vec::new();
         for (result, azimuth) in &found {
             let mut cells = [azimuth.all, azimuth.active, azimuth.inactive].map(Cell::from).to_vec();
@@ -263,9 +263,10 @@ impl Scope<'_> {
         let mut table = self.table("regions", title, columns, rows);
         let percent = |figure: &Figure| format!("{:.1} %", 100.0 * figure.value);
         table.notes.push(format!(
-            "A region is marked where more than a twentieth of its cells are positive; all vehicles are one class, and by \
-             class, too, a model that is not asked for single classes answers with its one map. On the same frames the \
-             centre box reaches {}, the full frame {}.",
+            "A region is marked where more than a twentieth of its cells are positive; boxes count whether they are heard \
+             or not; a figure is the mean over a clip's half seconds, then over the clips. All vehicles are one class, and \
+             by class, too, a model that is not asked for single classes answers with its one map; one that is asked in \
+             words has no answer where no vehicle is. On the same half seconds the centre box reaches {}, the full frame {}.",
             percent(&first.centre_box),
             percent(&first.full_frame)
         ));
