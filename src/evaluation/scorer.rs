@@ -134,7 +134,7 @@ impl Scorer {
             let curve = || curve_of(&map, truth);
             // Only of a probability are the levels 0 to 1 thresholds.
             let is_probability = self.protocol.normalization == Normalization::Sigmoid;
-            let levels = || f_levels(&map.grid, truth.full()).filter(|_| is_probability).map(FLevels::new);
+            let levels = || is_probability.then(|| f_levels(&map.grid, truth.full()).map(FLevels::new)).flatten();
             (row.curve, row.f_levels) = match &mut shared {
                 Some((shared, threshold)) if shared.map.is_as_rounded(*threshold) => {
                     (*shared.curve.get_or_insert_with(curve), shared.f_levels.get_or_insert_with(levels).clone())

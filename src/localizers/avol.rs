@@ -28,6 +28,7 @@ pub(super) struct Avol {
     audio_head: [Linear; 2],
     fusion_weight: f32,
     fusion_bias: f32,
+    rule: CorrespondenceRule,
 }
 
 impl Avol {
@@ -46,7 +47,9 @@ impl Avol {
                  picture and sound do not agree; shown is 1 minus that map",
             ),
         };
-        TrainedWith::of(weights)?.adapt(&mut info);
+        let trained_with = TrainedWith::of(weights)?;
+        trained_with.adapt(&mut info);
+        let published = trained_with == TrainedWith::default();
         let every = weights.view();
         let head = |key: &str| Conv2d::new(&every, key, &Conv2dConfig::default());
         let single =
@@ -62,6 +65,7 @@ impl Avol {
             ],
             fusion_weight: single("fus_conv7.weight")?,
             fusion_bias: single("fus_conv7.bias")?,
+            rule: if published { RULE } else { RULE_OF_THE_PAPER },
         })
     }
 }
@@ -102,7 +106,7 @@ impl Localizer for Avol {
     }
 
     fn correspondence_rule(&self) -> Option<CorrespondenceRule> {
-        Some(RULE)
+        Some(self.rule)
     }
 }
 
@@ -187,6 +191,12 @@ impl Correspondence {
     }
 }
 
+/// Of weights that `sonolens train` made: it learns by the paper's labels, the largest agreement being that of the pair.
+const RULE_OF_THE_PAPER: CorrespondenceRule = CorrespondenceRule {
+    words: "a pair where the largest value of the map exceeds a half, by the paper's labels, which it was trained with here",
+    corresponds: |heatmap| heatmap.values.range().1 > 0.5,
+};
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,5 +212,11 @@ mod tests {
         let half = 0.5f32;
         let found = [0.0, 0.2, half.next_down(), half, half.next_up(), 0.7, 1.0].map(corresponds);
         assert_eq!(found, [true, true, true, true, false, false, false]);
+        let mut half = Grid::filled(2, 2, 0.5);
+        half.values_mut()[0] = 0.1;
+        let mut map = Heatmap::over_whole_frame(half, Size::new(4, 4));
+        assert!(!(RULE_OF_THE_PAPER.corresponds)(&map));
+        map.values.values_mut()[3] = 0.51;
+        assert!((RULE_OF_THE_PAPER.corresponds)(&map));
     }
 }
