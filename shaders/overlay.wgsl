@@ -81,7 +81,7 @@ fn fill(corner: Corner) -> @location(0) vec4<f32> {
     if (!all_seen && !is_seen(own)) {
         let line = stripes(position.xy, overlay.placement.pixels_per_point, 6.0, 1.0, 1.0);
         let shade = vec4<f32>(0.0, 0.0, 0.0, 0.28);
-        return mix(shade, vec4<f32>(0.30), line * 0.8) * overlay.tint.a * overlay.hatch;
+        return mix(shade, vec4<f32>(0.30), line * 0.8) * overlay.hatch;
     }
     var quad: Quad;
     if (smooth_colours || (fainter_outside && smooth_edge)) {

@@ -210,11 +210,12 @@ fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUni
         AlphaRamp::Constant => (1.0, 1.0),
         AlphaRamp::Follow { floor, power } => (floor.clamp(0.0, 1.0), power.clamp(0.05, 20.0)),
     };
-    let opacity = if style.fill == Fill::None { 0.0 } else { style.opacity.clamp(0.0, 1.0) };
+    let opacity = style.opacity.clamp(0.0, 1.0);
+    let fill_opacity = if style.fill == Fill::None { 0.0 } else { opacity };
     OverlayUniform {
         placement,
         rule: RuleUniform::new(overlay.threshold),
-        tint: colour_with_alpha(overlay.colour, opacity),
+        tint: colour_with_alpha(overlay.colour, fill_opacity),
         casing: [0.02, 0.02, 0.03, 0.6],
         threshold: overlay.threshold.map(|threshold| threshold.value).filter(|value| !value.is_nan()).unwrap_or(0.0),
         range_low: overlay.range[0],
@@ -228,7 +229,7 @@ fn overlay_uniform(overlay: &Overlay, placement: PlacementUniform) -> OverlayUni
         },
         contour_width: style.contour_width,
         casing_width: 1.0,
-        hatch: strength(style.hatch_unseen),
+        hatch: strength(style.hatch_unseen) * opacity,
         reserved: [0.0; 2],
     }
 }

@@ -267,6 +267,15 @@ fn unseen_cells_are_hatched_and_never_coloured() {
         }
     }
     assert!(shades.last().unwrap() - shades.first().unwrap() > 20, "a hatch has light and dark: {shades:?}");
+
+    let style = OverlayStyle { fill: Fill::None, ..style };
+    let drawing =
+        StageDraw { overlays: vec![overlay(&map, Threshold { value: 0.5, strict: true }, style)], ..stage(size) };
+    let without_fill = offscreen.render(&[drawing.into()], size, 1.0, [128, 128, 128, 255]).unwrap();
+    for (index, pixel) in without_fill.pixels.chunks_exact(4).enumerate() {
+        let expected = if index % 160 < 80 { &image.pixels[index * 4..][..4] } else { &[128, 128, 128, 255] };
+        assert_eq!(pixel, expected, "hatched where nothing is seen, nothing else");
+    }
 }
 
 fn color(matrix: Matrix, range: Range) -> ColorDescription {
