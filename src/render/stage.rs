@@ -124,10 +124,10 @@ fn push_fill(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform, 
         Side::Both | Side::Unseen { .. } => None,
     };
     // Pixels on the edge itself are smoothed over half their width.
-    let reach_px = 0.5;
+    let sides = map.sides(&uniform, 0.5);
     let visible = |side: Side| plain_strength(side).filter(|strength| strength * uniform.tint[3] > 0.0);
     let rest = |side: Side| plain_strength(side).is_none().then_some(1.0);
-    for (plain, parts) in [(true, map.parts(uniform, reach_px, visible)), (false, map.parts(uniform, reach_px, rest))] {
+    for (plain, parts) in [(true, sides.parts(visible)), (false, sides.parts(rest))] {
         list.push_parts(kind(plain), Bound::Map(map.clone()), uniform, &parts);
     }
 }
@@ -135,7 +135,8 @@ fn push_fill(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform, 
 fn push_contour(overlay: &Overlay, map: Arc<MapTexture>, uniform: OverlayUniform, list: &mut DrawList) {
     let reach_px = (0.5 * uniform.contour_width + uniform.casing_width) * uniform.placement.pixels_per_point + 0.5;
     let parts = map
-        .parts(uniform, reach_px, |side| matches!(side, Side::Both | Side::Unseen { positive: true }).then_some(1.0));
+        .sides(&uniform, reach_px)
+        .parts(|side| matches!(side, Side::Both | Side::Unseen { positive: true }).then_some(1.0));
     let kind = PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth };
     list.push_parts(kind, Bound::Map(map), uniform, &parts);
 }

@@ -6,7 +6,7 @@ use eframe::wgpu;
 
 use super::pipelines::Pipelines;
 use super::textures::{TextureCache, create_texture, write_texture};
-use super::tiles::{MapTiles, Part, Side};
+use super::tiles::{MapTiles, Sides};
 use super::uniforms::OverlayUniform;
 use crate::heatmap::Grid;
 use crate::media::{Frame, Plane};
@@ -195,16 +195,11 @@ impl PictureTextures {
 }
 
 impl MapTexture {
-    /// [`MapTiles::parts`] where an overlay lies.
-    pub(super) fn parts(
-        &self,
-        overlay: OverlayUniform,
-        reach_px: f32,
-        strength: impl Fn(Side) -> Option<f32>,
-    ) -> Vec<Part> {
+    /// [`MapTiles::sides`] where an overlay lies.
+    pub(super) fn sides(&self, overlay: &OverlayUniform, reach_px: f32) -> Sides<'_> {
         let [left, top, right, bottom] = overlay.placement.frame_rect;
         let cell_px = [(right - left) / self.texture.width() as f32, (bottom - top) / self.texture.height() as f32];
-        self.tiles.parts(overlay.rule, reach_px, cell_px, strength)
+        self.tiles.sides(overlay.rule, reach_px, cell_px)
     }
 
     fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2], tiles: MapTiles) -> Self {

@@ -9,7 +9,7 @@ use super::uniforms::{RuleUniform, order_key};
 use crate::heatmap::Grid;
 
 /// Tiles along the longer side of a map, at most.
-const TILES: usize = 64;
+const TILES: usize = 32;
 /// How many tiles further than its own margin a tile is asked for what lies around it, at most.
 const FURTHEST_RING: f32 = 2.0;
 
@@ -37,28 +37,21 @@ struct Bounds {
 }
 
 impl Bounds {
-    const NONE: Self = Self { lowest: f32::INFINITY, highest: f32::NEG_INFINITY, unseen: false };
-
-    fn with(self, other: Self) -> Self {
-        Self {
-            lowest: self.lowest.min(other.lowest),
-            highest: self.highest.max(other.highest),
-            unseen: self.unseen | other.unseen,
-        }
-    }
-
-    fn side(self, rule: RuleUniform) -> Side {
+    /// What is there, as bits of [`POSITIVE`], [`NEGATIVE`] and [`UNSEEN`].
+    fn found(self, rule: RuleUniform) -> u8 {
         let positive = |value: f32| order_key(value) >= rule.lowest_positive_key;
-        if self.unseen {
-            return Side::Unseen { positive: self.highest >= self.lowest && positive(self.highest) };
-        }
-        match (positive(self.lowest), positive(self.highest)) {
-            (true, _) => Side::Inside,
-            (false, true) => Side::Both,
-            (false, false) => Side::Outside,
-        }
+        let seen = self.lowest <= self.highest;
+        let bit = |there: bool, bit: u8| if there { bit } else { 0 };
+        bit(seen && positive(self.highest), POSITIVE)
+            | bit(seen && !positive(self.lowest), NEGATIVE)
+            | bit(self.unseen, UNSEEN)
     }
 }
+
+/// There are cells that are positive, that are not, and that the model does not see.
+const POSITIVE: u8 = 1;
+const NEGATIVE: u8 = 2;
+const UNSEEN: u8 = 4;
 
 /// On which side of the positive area's edge the cells of a tile and around it are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +63,25 @@ pub(super) enum Side {
     Unseen {
         positive: bool,
     },
+}
+
+impl Side {
+    fn of(found: u8) -> Self {
+        let positive = found & POSITIVE > 0;
+        match found & (NEGATIVE | UNSEEN) {
+            0 => Self::Inside,
+            NEGATIVE if positive => Self::Both,
+            NEGATIVE => Self::Outside,
+            _ => Self::Unseen { positive },
+        }
+    }
+}
+
+/// The sides of all tiles of a map under a rule.
+pub(super) struct Sides<'a> {
+    tiles: &'a MapTiles,
+    /// What there is in and around each tile, row by row; nothing where that cannot be told.
+    found: Option<Vec<u8>>,
 }
 
 /// A rectangle of the frame, as the vertex shader of the overlays takes it.
@@ -87,7 +99,7 @@ impl MapTiles {
         let cells = [map.columns(), map.rows()];
         let edge = cells[0].max(cells[1]).div_ceil(TILES).max(1);
         let margin = edge.div_ceil(2).max(2);
-        let reach =
+        let around =
             |tile: usize, cells: usize| (tile * edge).saturating_sub(margin)..((tile + 1) * edge + margin).min(cells);
         let [columns, rows] = cells.map(|cells| cells.div_ceil(edge));
         let mut bounds = Vec::with_capacity(columns * rows);
@@ -99,8 +111,8 @@ impl MapTiles {
             lowest.fill(f32::INFINITY);
             highest.fill(f32::NEG_INFINITY);
             unseen.fill(0);
-            let around = reach(row, cells[1]);
-            for values in map.values().chunks_exact(cells[0].max(1)).take(around.end).skip(around.start) {
+            let reach = around(row, cells[1]);
+            for values in map.values().chunks_exact(cells[0].max(1)).take(reach.end).skip(reach.start) {
                 for (((lowest, highest), unseen), &value) in
                     lowest.iter_mut().zip(&mut highest).zip(&mut unseen).zip(values)
                 {
@@ -111,52 +123,62 @@ impl MapTiles {
                 }
             }
             bounds.extend((0..columns).map(|column| {
-                let around = reach(column, cells[0]);
+                let reach = around(column, cells[0]);
                 Bounds {
-                    lowest: lowest[around.clone()].iter().copied().fold(f32::INFINITY, f32::min),
-                    highest: highest[around.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max),
-                    unseen: unseen[around].iter().any(|&unseen| unseen > 0),
+                    lowest: lowest[reach.clone()].iter().copied().fold(f32::INFINITY, f32::min),
+                    highest: highest[reach.clone()].iter().copied().fold(f32::NEG_INFINITY, f32::max),
+                    unseen: unseen[reach].iter().any(|&unseen| unseen > 0),
                 }
             }));
         }
         Self { cells, edge, margin, columns, bounds }
     }
 
-    /// The bounds of a tile and of those that are up to `ring` tiles away.
-    fn around(&self, row: usize, column: usize, ring: usize) -> Bounds {
-        let columns = column.saturating_sub(ring)..(column + ring + 1).min(self.columns);
-        let rows = self.bounds.chunks_exact(self.columns.max(1)).skip(row.saturating_sub(ring));
-        let rows = rows.take(row.min(ring) + ring + 1);
-        let tiles = rows.flat_map(|row| row.get(columns.clone()).unwrap_or_default());
-        tiles.fold(Bounds::NONE, |all, &tile| all.with(tile))
-    }
-
-    /// Runs of tiles side by side that `strength` gives the same opacity; none where it gives none. `reach_px`: how far
-    /// from the edge of the positive area pixels are still drawn otherwise than further away, `cell_px` the sides of a
-    /// cell: a map too small on the screen for such differences is one part that may hold anything.
-    pub(super) fn parts(
-        &self,
-        rule: RuleUniform,
-        reach_px: f32,
-        cell_px: [f32; 2],
-        strength: impl Fn(Side) -> Option<f32>,
-    ) -> Vec<Part> {
+    /// On which side of the edge of the positive area each tile is, with all cells around it that matter for its pixels.
+    /// `reach_px`: how far from the edge pixels are still drawn otherwise than further away, `cell_px` the sides of a
+    /// cell: of a map too small on the screen for such differences nothing is told.
+    pub(super) fn sides(&self, rule: RuleUniform, reach_px: f32, cell_px: [f32; 2]) -> Sides<'_> {
         // The edge runs between the centres of two cells; one of them may be a cell away.
         let reach_cells = 1.0 + (reach_px / cell_px[0].min(cell_px[1])).ceil();
         let ring = ((reach_cells - self.margin as f32) / self.edge as f32).ceil();
-        if ring.is_nan() || ring > FURTHEST_RING {
+        let found = (ring <= FURTHEST_RING).then(|| {
+            let mut found: Vec<u8> = self.bounds.iter().map(|bounds| bounds.found(rule)).collect();
+            for _ in 0..ring.max(0.0) as usize {
+                found = self.with_neighbours(&found);
+            }
+            found
+        });
+        Sides { tiles: self, found }
+    }
+
+    /// What there is in each tile or one of the eight around it.
+    fn with_neighbours(&self, found: &[u8]) -> Vec<u8> {
+        let columns = self.columns.max(1);
+        let mut wide = Vec::with_capacity(found.len());
+        for row in found.chunks_exact(columns) {
+            let at = |column: usize| row.get(column).copied().unwrap_or_default();
+            wide.extend((0..columns).map(|column| at(column.wrapping_sub(1)) | at(column) | at(column + 1)));
+        }
+        let at = |tile: usize| wide.get(tile).copied().unwrap_or_default();
+        (0..wide.len()).map(|tile| at(tile.wrapping_sub(columns)) | at(tile) | at(tile + columns)).collect()
+    }
+}
+
+impl Sides<'_> {
+    /// Runs of tiles side by side that `strength` gives the same opacity; none where it gives none. The whole map is one
+    /// part, of a side that may hold anything, where nothing is told.
+    pub(super) fn parts(&self, strength: impl Fn(Side) -> Option<f32>) -> Vec<Part> {
+        let Some(found) = &self.found else {
             let anything = strength(Side::Unseen { positive: true });
             return anything.map(|strength| Part { rect: [0.0, 0.0, 1.0, 1.0], strength }).into_iter().collect();
-        }
-        let ring = ring.max(0.0) as usize;
-        let place =
-            |tile: usize, axis: usize| (tile * self.edge).min(self.cells[axis]) as f32 / self.cells[axis] as f32;
+        };
+        let MapTiles { cells, edge, columns, .. } = *self.tiles;
+        let place = |tile: usize, axis: usize| (tile * edge).min(cells[axis]) as f32 / cells[axis] as f32;
         let mut parts: Vec<Part> = Vec::new();
-        let rows = self.bounds.len() / self.columns.max(1);
-        for row in 0..rows {
+        for (row, found) in found.chunks_exact(columns.max(1)).enumerate() {
             let mut before = None;
-            for column in 0..self.columns {
-                let own = strength(self.around(row, column, ring).side(rule));
+            for (column, &found) in found.iter().enumerate() {
+                let own = strength(Side::of(found));
                 if let Some(strength) = own {
                     let right = place(column + 1, 0);
                     match parts.last_mut() {
@@ -209,7 +231,7 @@ mod tests {
             for (number, wanted) in [
                 Side::Inside, Side::Outside, Side::Both, Side::Unseen { positive: false }, Side::Unseen { positive: true },
             ].into_iter().enumerate() {
-                let parts = tiles.parts(rule, reach_cells as f32 - 1.0, [1.0; 2], |side| (side == wanted).then_some(number as f32));
+                let parts = tiles.sides(rule, reach_cells as f32 - 1.0, [1.0; 2]).parts(|side| (side == wanted).then_some(number as f32));
                 for part in parts {
                     prop_assert_eq!(part.strength, number as f32);
                     let cell = |fraction: f32, cells: usize| (fraction * cells as f32).round() as usize;
@@ -236,7 +258,8 @@ mod tests {
     fn what_is_too_small_to_tell_is_one_part() {
         let tiles = MapTiles::of(&Grid::from_fn(224, 224, |row, _| row as f32));
         let rule = RuleUniform::new(Some(Threshold { value: 100.0, strict: true }));
-        let edges = |cell_px: f32| tiles.parts(rule, 2.0, [cell_px; 2], |side| (side != Side::Outside).then_some(1.0));
+        let edges =
+            |cell_px: f32| tiles.sides(rule, 2.0, [cell_px; 2]).parts(|side| (side != Side::Outside).then_some(1.0));
         assert_eq!(edges(0.1), [Part { rect: [0.0, 0.0, 1.0, 1.0], strength: 1.0 }]);
         assert_eq!(edges(f32::NAN).len(), 1);
         assert!(edges(3.0).iter().all(|part| part.rect[1] > 0.4 && part.rect[0] == 0.0 && part.rect[2] == 1.0));
