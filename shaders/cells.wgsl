@@ -83,10 +83,14 @@ fn positive_corners(quad: Quad, rule: Rule) -> vec4<bool> {
     return seen_corners(quad) & (keys >= vec4<u32>(rule.lowest_positive_key));
 }
 
+// As `cell_value`, of all four at once.
+fn values_of(bits: vec4<u32>) -> vec4<f32> {
+    return clamp(bitcast<vec4<f32>>(bits), vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
+}
+
 // The values of the corners that the model sees; 0 of the others.
 fn corner_values(quad: Quad) -> vec4<f32> {
-    let seen = select(vec4<u32>(0u), quad.bits, seen_corners(quad));
-    return clamp(bitcast<vec4<f32>>(seen), vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
+    return values_of(select(vec4<u32>(0u), quad.bits, seen_corners(quad)));
 }
 
 // Bilinear value between the cells that the model sees; cells that it does not see have no say.
@@ -97,8 +101,7 @@ fn smooth_value(quad: Quad) -> f32 {
 
 // The same where all four are seen.
 fn smooth_value_of_seen(quad: Quad) -> f32 {
-    let values = clamp(bitcast<vec4<f32>>(quad.bits), vec4<f32>(-LARGEST), vec4<f32>(LARGEST));
-    return dot(corner_weights(quad.part), values);
+    return dot(corner_weights(quad.part), values_of(quad.bits));
 }
 
 // Signed distance in pixels, positive inside, to the line where the map crosses the threshold between the centres of

@@ -300,10 +300,7 @@ fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::R
     let missing = row.clip.media.is_missing();
     let text_clip = painter.with_clip_rect(inner);
     let colour = if missing { colors.faint_text } else { colors.text };
-    let format = egui::TextFormat::simple(theme::body(12.5), colour);
-    let mut name = egui::text::LayoutJob::single_section(row.clip.name.clone(), format);
-    name.wrap = egui::text::TextWrapping::truncate_at_width(inner.width());
-    let name = text_clip.layout_job(name);
+    let name = theme::elided(&text_clip, &row.clip.name, theme::body(12.5), colour, inner.width());
     let at = egui::pos2(inner.left(), inner.center().y - name.size().y / 2.0);
     let name_end = at.x + name.size().x;
     text_clip.galley(at, name, colour);

@@ -102,6 +102,14 @@ pub fn digits(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
+/// A line of text with its end left out where it is wider than there is room.
+pub fn elided(painter: &egui::Painter, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<egui::Galley> {
+    let format = egui::TextFormat::simple(font, colour);
+    let mut line = egui::text::LayoutJob::single_section(text.to_owned(), format);
+    line.wrap = egui::text::TextWrapping::truncate_at_width(width);
+    painter.layout_job(line)
+}
+
 /// The colour of a model, the same in chip, contour, lane and curve.
 pub fn model_color(slot: usize) -> Color32 {
     let [red, green, blue] = crate::render::palette::model(slot);

@@ -120,10 +120,8 @@ impl TimelinePanel {
                 painter.rect_filled(Rect::from_center_size(middle + Vec2::new(4.0, 0.0), Vec2::splat(8.0)), 2.0, color);
                 text_at.x += 13.0;
             }
-            let format = egui::TextFormat::simple(theme::body(11.0), colors.quiet_text);
-            let mut text = egui::text::LayoutJob::single_section(label.to_owned(), format);
-            text.wrap = egui::text::TextWrapping::truncate_at_width(axis.left - 6.0 - text_at.x);
-            let text = painter.layout_job(text);
+            let width = axis.left - 6.0 - text_at.x;
+            let text = theme::elided(&painter, label, theme::body(11.0), colors.quiet_text, width);
             painter.galley(text_at - Vec2::new(0.0, 0.5 * text.size().y), text, colors.quiet_text);
             top += height + GAP;
             lane

@@ -112,25 +112,25 @@ pub fn scored_moments(
                     let truth = visible_at(annotations, secs);
                     moments.push(ScoredMoment { truth, ..at_frame(named(secs)?, FLOWGRAD) });
                 }
-                return Ok(with_half_seconds(moments, annotations, table, &at_frame, &at_time));
+            } else {
+                let mut frames = Vec::new();
+                for span in annotations.annotated_spans() {
+                    frames.push(match (span, annotations.frame_rate) {
+                        (Span::Whole, _) => continue,
+                        (Span::Frame(number), Some(rate)) if rate > 0.0 => named(number as f64 / rate)?,
+                        (Span::Frame(number), _) => {
+                            let count = table.len();
+                            usize::try_from(number).ok().filter(|&index| index < count).ok_or_else(|| {
+                                format!("the annotation is about frame {number}, the video has {count} frames")
+                            })?
+                        }
+                        (Span::Secs(secs) | Span::Interval { start: secs, .. }, _) => named(secs)?,
+                    });
+                }
+                frames.sort_unstable();
+                frames.dedup();
+                moments.extend(frames.into_iter().map(|frame| at_frame(frame, reason)));
             }
-            let mut frames = Vec::new();
-            for span in annotations.annotated_spans() {
-                frames.push(match (span, annotations.frame_rate) {
-                    (Span::Whole, _) => continue,
-                    (Span::Frame(number), Some(rate)) if rate > 0.0 => named(number as f64 / rate)?,
-                    (Span::Frame(number), _) => {
-                        let count = table.len();
-                        usize::try_from(number).ok().filter(|&index| index < count).ok_or_else(|| {
-                            format!("the annotation is about frame {number}, the video has {count} frames")
-                        })?
-                    }
-                    (Span::Secs(secs) | Span::Interval { start: secs, .. }, _) => named(secs)?,
-                });
-            }
-            frames.sort_unstable();
-            frames.dedup();
-            moments.extend(frames.into_iter().map(|frame| at_frame(frame, reason)));
             Ok(match benchmark {
                 Benchmark::Urbansas => with_half_seconds(moments, annotations, table, &at_frame, &at_time),
                 _ => moments,
