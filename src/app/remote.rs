@@ -48,6 +48,9 @@ impl App {
         while let Some(pending) = self.remote.server.as_ref().and_then(Server::poll) {
             match &pending.request {
                 Request::State => {
+                    // What was asked before holds in the answer, also if this pass has done nothing about it yet.
+                    self.settle();
+                    self.update_lanes();
                     let state = self.state_json();
                     pending.answer(json!({ "ok": true, "state": state }));
                 }
@@ -181,7 +184,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
         .collect();
     let position_read_at = state.playback_read_at.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
     let counts = state.inference.counts();
-    let coverage = state.inference.coverage();
+    let coverage = state.coverage;
     json!({
         "clip": clip,
         "opening": state.opening_name,

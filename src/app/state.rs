@@ -15,8 +15,8 @@ use super::sound_picture::SoundPicture;
 use crate::dataset::project::{ClipId, ReviewVerdict, Source};
 use crate::dataset::{Clip, Dataset};
 use crate::engine::{
-    FrameReadout, Inference, Job, Jobs, LaneValue, LoadedModel, Localized, Scoring, Sound, SoundChoice, SoundKey, Wake,
-    Wish,
+    Coverage, FrameReadout, Inference, Job, Jobs, LaneValue, LoadedModel, Localized, Scoring, Sound, SoundChoice,
+    SoundKey, Wake, Wish,
 };
 use crate::heatmap::Grid;
 use crate::localizers::registry::{self, Status, System};
@@ -208,6 +208,8 @@ pub struct AppState {
     pub threshold: Option<f32>,
     pub window_rule: WindowRule,
     pub scoring: Option<Arc<Scoring>>,
+    /// How far the engine was when the lanes were last taken over.
+    pub coverage: Coverage,
     pub view: View,
     pub adapter: String,
     /// CPU milliseconds of the last pass.
@@ -280,6 +282,7 @@ impl AppState {
             threshold: None,
             window_rule: WindowRule::Follow,
             scoring: None,
+            coverage: Coverage::default(),
             adapter: String::new(),
             pass_ms: 0.0,
         }

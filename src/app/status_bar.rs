@@ -149,7 +149,7 @@ fn mib(bytes: usize) -> String {
 
 fn jobs_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
     let colors = theme::palette(ui.visuals());
-    let coverage = state.inference.coverage();
+    let coverage = state.coverage;
     if coverage.wanted > 0 && coverage.done < coverage.wanted {
         let share = coverage.done as f32 / coverage.wanted as f32;
         progress_ui(ui, "Localizing", Some(share));

@@ -39,7 +39,7 @@ impl App {
         self.update_recognition();
         self.update_models(context);
         self.update_sounds();
-        self.update_clock();
+        self.settle();
         self.update_kept_scores();
         self.update_lanes();
     }
@@ -173,8 +173,10 @@ impl App {
         }
     }
 
-    fn update_lanes(&mut self) {
+    /// Takes over how far the engine is. Its progress is read first, so that what is told to be done is there.
+    pub(super) fn update_lanes(&mut self) {
         let inference = &self.state.inference;
+        self.state.coverage = inference.coverage();
         let mut changed = false;
         for slot in &mut self.state.models {
             let ModelState::Ready(model) = &slot.state else { continue };
@@ -195,7 +197,8 @@ impl App {
         }
     }
 
-    /// After the commands of a pass: tells the player and the engine what changed.
+    /// Tells the player and the engine what changed. Before the panels are drawn and again after their commands, so
+    /// that nothing waits for the drawing.
     pub(super) fn settle(&mut self) {
         self.update_clock();
         if self.sound_changed {

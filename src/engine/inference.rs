@@ -103,7 +103,7 @@ pub struct Counts {
 }
 
 /// How far the frames of the clip in view are localized and scored, all models together.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Coverage {
     pub done: usize,
     pub wanted: usize,
@@ -254,9 +254,9 @@ impl Inference {
 
     pub fn coverage(&self) -> Coverage {
         let state = self.shared.lock();
-        let Some(wish) = state.wish.as_ref() else { return Coverage { done: 0, wanted: 0 } };
+        let Some(wish) = state.wish.as_ref() else { return Coverage::default() };
         let frames = reach(wish).len();
-        let mut coverage = Coverage { done: 0, wanted: 0 };
+        let mut coverage = Coverage::default();
         for model in &wish.models {
             let Some(key) = lane_key(wish, model.key) else { continue };
             coverage.wanted += frames;

@@ -1,5 +1,9 @@
 //! The window without a screen: found and operated by its accessibility names, as a screen reader would.
 
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use egui_kittest::kittest::Queryable;
@@ -48,7 +52,7 @@ impl Window {
         let options = StartOptions {
             paths: vec![picture],
             models: vec!["centre-box".into(), "quadrants".into()],
-            ipc: None,
+            ipc: Some(folder.path().join("control")),
             settings_path: Some(settings_path),
             model_shelf: Some(Shelf::at(folder.path().join("models"))),
         };
@@ -614,4 +618,48 @@ fn at_rest(window: &mut Window) {
         assert!(started.elapsed() < Duration::from_secs(60), "the window asks to be painted again in {delay:?}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Sends one line over the window's socket; the answer comes when the window has had a pass.
+fn over_the_socket(socket: &Path, request: Value) -> JoinHandle<Value> {
+    let mut stream = BufReader::new(UnixStream::connect(socket).unwrap());
+    writeln!(stream.get_mut(), "{request}").unwrap();
+    let answer = std::thread::spawn(move || {
+        let mut line = String::new();
+        stream.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap()
+    });
+    // Into the window's queue, so that what is sent next stands behind it.
+    std::thread::sleep(Duration::from_millis(150));
+    answer
+}
+
+#[test]
+fn the_socket_tells_what_is_true_after_the_commands_before_it() {
+    let mut window = Window::open([1440.0, 900.0], ThemeChoice::Dark);
+    let socket = window.folder.path().join("control");
+    // No readout is of another threshold, and none is missing where the engine is said to be done.
+    let is_of = |state: &Value, threshold: f64| {
+        let engine = &state["engine"];
+        let done = engine["scored"] == engine["wanted"];
+        state["models"].as_array().unwrap().iter().all(|model| match model["readout"]["threshold"].as_f64() {
+            Some(used) => (used - threshold).abs() < 1e-6,
+            None => !done,
+        })
+    };
+    window.send(Command::SetThreshold(Some(0.5)));
+    window.wait("the scores", |state| is_of(state, 0.5) && state["engine"]["scored"] == state["engine"]["wanted"]);
+    let mut ask = |requests: &[Value]| {
+        let answers: Vec<_> = requests.iter().map(|request| over_the_socket(&socket, request.clone())).collect();
+        while !answers.iter().all(JoinHandle::is_finished) {
+            window.harness.step();
+        }
+        answers.into_iter().map(|answer| answer.join().unwrap()).next_back().unwrap()
+    };
+    let set = |threshold: f64| json!({ "command": ["threshold", threshold] });
+    let in_one_pass = ask(&[set(0.25), json!({ "get": "state" })]);
+    assert!(is_of(&in_one_pass["state"], 0.25), "{:#}", in_one_pass["state"]);
+    ask(&[set(0.75)]);
+    let in_the_next_pass = ask(&[json!({ "get": "state" })]);
+    assert!(is_of(&in_the_next_pass["state"], 0.75), "{:#}", in_the_next_pass["state"]);
 }
