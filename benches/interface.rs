@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sonolens::geometry::Size;
 use sonolens::heatmap::Grid;
 use sonolens::media::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
-use sonolens::render::{Offscreen, Overlay, OverlayStyle, StageDraw, Threshold, View, palette};
+use sonolens::render::{DrawnBy, Offscreen, Overlay, OverlayStyle, StageDraw, Threshold, View, palette};
 
 const ROUNDS: usize = 100;
 const SIZE: Size = Size::new(1920, 1080);
@@ -104,17 +104,33 @@ fn main() {
     let all = (0..ROUNDS).map(|round| time(stage(&frames[round % 60], &maps[round % 99 * 4..][..4]))).collect();
     report("a new picture and four new maps each frame", all);
 
-    let large = Size::new(1280, 720);
+    if offscreen.is_software() {
+        without_a_card(&frames, &maps);
+    }
+}
+
+/// Stages as the window draws them where there is no graphics card, beside the shaders on the software renderer.
+fn without_a_card(frames: &[Arc<Frame>], maps: &[Arc<Grid>]) {
+    let size = Size::new(1280, 720);
+    let mut offscreens =
+        [DrawnBy::Processor, DrawnBy::Shaders].map(|drawn_by| Offscreen::new().unwrap().drawn_by(drawn_by));
     for (what, overlays) in [("the picture alone", 0), ("one overlay over it", 1), ("four overlays over it", 4)] {
-        let mut times: Vec<Duration> = (0..12)
-            .map(|round| {
-                let stage = shown(&frames[round], &maps[..overlays], large);
+        let mut times = [Vec::new(), Vec::new()];
+        for picture in frames.iter().take(16) {
+            for (offscreen, times) in offscreens.iter_mut().zip(&mut times) {
+                let stage = shown(picture, &maps[..overlays], size);
                 let start = Instant::now();
-                offscreen.render(&[stage.into()], large, 1.0, [0; 4]).unwrap();
-                start.elapsed()
-            })
-            .collect();
-        times.sort();
-        println!("drawn on 1280 × 720 and read back, {what:<24} median {:7.1} ms", times[6].as_secs_f64() * 1e3);
+                offscreen.render(&[stage.into()], size, 1.0, [0; 4]).unwrap();
+                times.push(start.elapsed());
+            }
+        }
+        let [processor, shaders] = times.map(|mut times| {
+            times.sort();
+            times[times.len() / 2].as_secs_f64() * 1e3
+        });
+        println!(
+            "drawn on 1280 × 720 and read back, {what:<24} median {processor:7.1} ms   by shaders {shaders:7.1} ms"
+        );
+        report::row(&format!("drawn without a graphics card, {what}"), processor, "the shaders on Mesa", shaders);
     }
 }

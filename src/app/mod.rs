@@ -261,16 +261,21 @@ impl App {
         let ground = ui.visuals().panel_fill;
         SurfaceDraw { rect: ui.max_rect(), corner: 0.0, colour: ground }.paint(ui.painter());
         let bar = egui::Frame::side_top_panel(ui.style()).fill(egui::Color32::TRANSPARENT);
-        let top_bar = egui::Panel::top("top bar").frame(bar).show(ui, |ui| {
+        let colors = theme::palette(ui.visuals());
+        let top_bar = egui::Panel::top("top bar").frame(bar).show_separator_line(false).show(ui, |ui| {
             ui.add_space(3.0);
             top_bar::top_bar_ui(ui, &self.state, &mut commands);
             ui.add_space(3.0);
         });
-        egui::Panel::bottom("status bar").frame(bar).show(ui, |ui| {
+        let status_bar = egui::Panel::bottom("status bar").frame(bar).show_separator_line(false).show(ui, |ui| {
             ui.add_space(3.0);
             status_bar::status_bar_ui(ui, &self.state, &mut commands);
             ui.add_space(3.0);
         });
+        for y in [top_bar.response.rect.bottom(), status_bar.response.rect.top()] {
+            let line = egui::Rect::from_x_y_ranges(ui.max_rect().x_range(), y..=y + 1.0);
+            theme::hairline(ui.painter(), line, colors.line);
+        }
         egui::CentralPanel::default().frame(egui::Frame::NONE).show(ui, |ui| {
             let mut panes = Panes {
                 places: &mut self.places,

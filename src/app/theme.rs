@@ -102,6 +102,14 @@ pub fn digits(size: f32) -> FontId {
     FontId::new(size, FontFamily::Monospace)
 }
 
+/// A line along whole pixels: two triangles, not the ten of a stroke with soft edges, which lie over many pixels. A
+/// renderer on the processor is slow at each of them.
+pub fn hairline(painter: &egui::Painter, line: egui::Rect, colour: Color32) {
+    let mut mesh = egui::Mesh::default();
+    mesh.add_colored_rect(egui::emath::GuiRounding::round_to_pixels(line, painter.pixels_per_point()), colour);
+    painter.add(egui::Shape::mesh(mesh));
+}
+
 /// A line of text with its end left out where it is wider than there is room.
 pub fn elided(painter: &egui::Painter, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<egui::Galley> {
     let format = egui::TextFormat::simple(font, colour);
@@ -175,7 +183,7 @@ fn visuals(colors: &Palette, mut visuals: Visuals) -> Visuals {
     let panel = if dark { Color32::from_rgb(22, 24, 28) } else { Color32::from_rgb(250, 250, 252) };
     let raised = if dark { Color32::from_rgb(37, 40, 46) } else { Color32::from_rgb(233, 235, 239) };
     let hovered = if dark { Color32::from_rgb(48, 52, 60) } else { Color32::from_rgb(222, 226, 232) };
-    let radius = CornerRadius::same(6);
+    let radius = CornerRadius::same(4);
     visuals.panel_fill = panel;
     visuals.window_fill = if dark { Color32::from_rgb(28, 30, 35) } else { Color32::WHITE };
     visuals.window_stroke = Stroke::new(1.0, colors.line);

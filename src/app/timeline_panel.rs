@@ -244,7 +244,8 @@ fn ruler_ui(painter: &egui::Painter, rect: Rect, axis: Axis, colors: &Palette) {
     for tick in first..=last {
         let secs = tick as f64 * step;
         let x = axis.x(secs);
-        painter.vline(x, rect.bottom() - 5.0..=rect.bottom(), Stroke::new(1.0, colors.line));
+        let tick = Rect::from_x_y_ranges(x..=x + 1.0, rect.bottom() - 5.0..=rect.bottom());
+        theme::hairline(painter, tick, colors.line);
         let text =
             if step < 1.0 { format!("{secs:.2}") } else { format!("{}:{:02}", secs as i64 / 60, secs as i64 % 60) };
         painter.with_clip_rect(rect.expand(2.0)).text(
@@ -317,9 +318,16 @@ fn lane_ui(painter: &egui::Painter, rect: Rect, axis: Axis, state: &AppState, sl
     let color = theme::model_color(slot.color);
     let y = |ciou: f64| rect.bottom() - 2.0 - ciou.clamp(0.0, 1.0) as f32 * (rect.height() - 4.0);
     let success = y(state.protocol.success_threshold());
-    painter.hline(rect.x_range(), success, Stroke::new(1.0, colors.line));
-    let mut fill = egui::Mesh::default();
+    theme::hairline(&painter, Rect::from_x_y_ranges(rect.x_range(), success..=success + 1.0), colors.line);
+    let mut bars: Vec<Rect> = Vec::new();
     let mut points: Vec<Pos2> = Vec::new();
+    // Up to the end of the last bar.
+    let line = |bars: &[Rect], points: &mut Vec<Pos2>| {
+        if !points.is_empty() {
+            points.extend(bars.last().map(|last| last.right_top()));
+            painter.line(std::mem::take(points), Stroke::new(1.5, color));
+        }
+    };
     let columns = rect.width().ceil() as usize;
     let mut first_frame = open.frame_at(axis.secs(rect.left()));
     for column in 0..columns {
@@ -336,15 +344,19 @@ fn lane_ui(painter: &egui::Painter, rect: Rect, axis: Axis, state: &AppState, sl
         }
         match lowest {
             Some(ciou) => {
-                let top = Pos2::new(x, y(ciou));
-                fill.add_colored_rect(
-                    Rect::from_min_max(top, Pos2::new(x + 1.0, rect.bottom() - 2.0)),
-                    color.gamma_multiply(0.16),
-                );
-                points.push(top);
+                let bar = Rect::from_min_max(Pos2::new(x, y(ciou)), Pos2::new(x + 1.0, rect.bottom() - 2.0));
+                match bars.last_mut().filter(|last| last.right() == bar.left()) {
+                    // Columns of one frame are one bar.
+                    Some(last) if last.top() == bar.top() => *last.right_mut() = bar.right(),
+                    before => {
+                        points.extend(before.map(|last| last.right_top()));
+                        points.push(bar.left_top());
+                        bars.push(bar);
+                    }
+                }
             }
             None => {
-                painter.line(std::mem::take(&mut points), Stroke::new(1.5, color));
+                line(&bars, &mut points);
                 if values.contains(&LaneValue::Failed) {
                     painter.vline(x, rect.bottom() - 5.0..=rect.bottom() - 2.0, Stroke::new(1.0, colors.bad));
                 }
@@ -352,8 +364,10 @@ fn lane_ui(painter: &egui::Painter, rect: Rect, axis: Axis, state: &AppState, sl
         }
         first_frame = last_frame;
     }
+    let mut fill = egui::Mesh::default();
+    bars.iter().for_each(|bar| fill.add_colored_rect(*bar, color.gamma_multiply(0.16)));
     painter.add(Shape::mesh(fill));
-    painter.line(points, Stroke::new(1.5, color));
+    line(&bars, &mut points);
 }
 
 #[cfg(test)]

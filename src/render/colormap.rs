@@ -43,13 +43,18 @@ impl Colormap {
 
     /// The sRGB colour at `level` in 0..1 (clamped; NaN is 0), linear between the table's entries.
     pub fn colour(self, level: f32) -> [u8; 3] {
+        self.colour_at(level).map(|channel| (channel * 255.0).round() as u8)
+    }
+
+    /// The same, not rounded: 0..1.
+    pub(super) fn colour_at(self, level: f32) -> [f32; 3] {
         let place = if level.is_nan() { 0.0 } else { level.clamp(0.0, 1.0) * 255.0 };
         let below = place.floor() as usize;
         let (low, high) = (self.entry(below), self.entry((below + 1).min(255)));
         let part = place - below as f32;
         std::array::from_fn(|channel| {
             let (low, high) = (f32::from(low[channel]), f32::from(high[channel]));
-            (low + (high - low) * part).round() as u8
+            (low + (high - low) * part) / 255.0
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use eframe::wgpu;
 
-use super::renderer::{Drawing, Renderer, Target};
+use super::renderer::{Drawing, DrawnBy, Renderer, Target};
 use super::store::Gpu;
 use crate::geometry::Size;
 
@@ -80,8 +80,14 @@ impl Offscreen {
             wgpu::DeviceDescriptor { label: Some("offscreen"), required_limits: limits, ..Default::default() };
         let (device, queue) = block_on(adapter.request_device(&descriptor))
             .map_err(|error| RenderError::NoDevice { adapter: info.name.clone(), reason: error.to_string() })?;
-        let renderer = Renderer::new(&device, &queue, TARGET_FORMAT);
+        let renderer = Renderer::new(&device, &queue, TARGET_FORMAT, DrawnBy::Shaders);
         Ok(Self { device, queue, adapter: info, renderer })
+    }
+
+    /// The same with stages made by the shaders (as it is at first) or by the processor.
+    pub fn drawn_by(mut self, drawn_by: DrawnBy) -> Self {
+        self.renderer = Renderer::new(&self.device, &self.queue, TARGET_FORMAT, drawn_by);
+        self
     }
 
     /// Name and backend of the adapter that draws.

@@ -15,6 +15,7 @@ const PICTURE: &str = include_str!("../../shaders/picture.wgsl");
 const OVERLAY: &str = include_str!("../../shaders/overlay.wgsl");
 const DIFFERENCE: &str = include_str!("../../shaders/difference.wgsl");
 const AGREEMENT: &str = include_str!("../../shaders/agreement.wgsl");
+const PIXELS: &str = include_str!("../../shaders/pixels.wgsl");
 const SURFACE: &str = include_str!("../../shaders/surface.wgsl");
 
 /// How many samples of a picture's planes make a pixel, in either direction.
@@ -50,11 +51,30 @@ pub(super) struct PictureKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum PipelineKind {
     Picture(PictureKind),
-    OverlayFill { smooth_colours: bool, smooth_edge: bool, mapped_colours: bool, fainter_outside: bool, all_seen: bool },
-    OverlayContour { smooth_edge: bool },
-    Difference { smooth_colours: bool },
-    Agreement { edged: bool },
-    Surface { round: bool, opaque: bool },
+    OverlayFill {
+        smooth_colours: bool,
+        smooth_edge: bool,
+        mapped_colours: bool,
+        fainter_outside: bool,
+        all_seen: bool,
+    },
+    OverlayContour {
+        smooth_edge: bool,
+    },
+    Difference {
+        smooth_colours: bool,
+    },
+    Agreement {
+        edged: bool,
+    },
+    /// What the processor has made.
+    Pixels {
+        opaque: bool,
+    },
+    Surface {
+        round: bool,
+        opaque: bool,
+    },
 }
 
 /// A kind of pipeline in terms of its shader.
@@ -75,7 +95,7 @@ enum Textures {
 impl PipelineKind {
     /// Whether every pixel that it draws hides what was there, so that this need not be read.
     fn covers(self) -> bool {
-        matches!(self, Self::Picture(_) | Self::Surface { round: false, opaque: true })
+        matches!(self, Self::Picture(_) | Self::Pixels { opaque: true } | Self::Surface { round: false, opaque: true })
     }
 
     /// Whether it draws parts of a map, each an instance with a [`Part`] of its own; else one whole rectangle.
@@ -118,6 +138,7 @@ impl PipelineKind {
                 (Shader::Difference, "fragment", Textures::Maps, vec![told("smooth_colours", smooth_colours)])
             }
             Self::Agreement { edged } => (Shader::Agreement, "fragment", Textures::Maps, vec![told("edged", edged)]),
+            Self::Pixels { .. } => (Shader::Pixels, "fragment", Textures::Planes, Vec::new()),
             Self::Surface { round, .. } => (Shader::Surface, "fragment", Textures::None, vec![told("round", round)]),
         };
         Recipe { shader, fragment_entry, textures, constants }
@@ -131,15 +152,17 @@ enum Shader {
     Overlay,
     Difference,
     Agreement,
+    Pixels,
     Surface,
 }
 
 /// Of each shader its name and the files that it is joined of.
-const SHADERS: [(&str, &[&str]); 5] = [
+const SHADERS: [(&str, &[&str]); 6] = [
     ("picture", &[PLACEMENT, PICTURE]),
     ("overlay", &[PLACEMENT, CELLS, OVERLAY]),
     ("difference", &[PLACEMENT, CELLS, DIFFERENCE]),
     ("agreement", &[PLACEMENT, CELLS, AGREEMENT]),
+    ("pixels", &[PLACEMENT, PIXELS]),
     ("surface", &[PLACEMENT, SURFACE]),
 ];
 

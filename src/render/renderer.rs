@@ -7,11 +7,28 @@ use std::sync::{Arc, Mutex};
 use eframe::{egui_wgpu, wgpu};
 
 use super::pipelines::{BufferPool, DrawBuffers, PipelineKind, Pipelines};
+use super::processor::Composer;
 use super::stage::StageDraw;
 use super::store::{Bound, Gpu, TextureStore};
 use super::surface::SurfaceDraw;
 use super::tiles::Part;
 use super::uniforms::{PlacementUniform, SLOT_BYTES};
+
+/// Who makes the pixels of a stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DrawnBy {
+    /// The shaders, on whatever runs them.
+    Shaders,
+    /// The processor, where it can (see [`processor`](super::processor)), and the shaders elsewhere.
+    Processor,
+}
+
+impl DrawnBy {
+    /// The faster one on an adapter: shaders need a graphics card.
+    fn fastest(adapter: &wgpu::AdapterInfo) -> Self {
+        if adapter.device_type == wgpu::DeviceType::Cpu { Self::Processor } else { Self::Shaders }
+    }
+}
 
 /// Something to draw, as plain data. Making one is cheap: what it shows is shared, and uploaded once.
 #[derive(Clone, Debug)]
@@ -45,7 +62,8 @@ impl Drawing {
 
 /// Builds the pipelines for a window. To be called once, when the application is created.
 pub fn install(render_state: &egui_wgpu::RenderState) {
-    let renderer = Renderer::new(&render_state.device, &render_state.queue, render_state.target_format);
+    let drawn_by = DrawnBy::fastest(&render_state.adapter.get_info());
+    let renderer = Renderer::new(&render_state.device, &render_state.queue, render_state.target_format, drawn_by);
     render_state.renderer.write().callback_resources.insert(renderer);
 }
 
@@ -117,6 +135,7 @@ pub(super) struct Renderer {
     built: HashMap<PipelineKind, wgpu::RenderPipeline>,
     store: TextureStore,
     buffers: BufferPool,
+    composer: Option<Composer>,
 }
 
 /// Draws that are ready to be encoded, and what they need until they are done.
@@ -178,13 +197,19 @@ impl DrawList {
 }
 
 impl Renderer {
-    pub(super) fn new(device: &wgpu::Device, queue: &wgpu::Queue, target_format: wgpu::TextureFormat) -> Self {
+    pub(super) fn new(
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        target_format: wgpu::TextureFormat,
+        drawn_by: DrawnBy,
+    ) -> Self {
         let pipelines = Arc::new(Pipelines::new(device, queue, target_format));
         Self {
             store: TextureStore::new(pipelines.clone()),
             pipelines,
             built: HashMap::new(),
             buffers: BufferPool::default(),
+            composer: (drawn_by == DrawnBy::Processor).then(Composer::new),
         }
     }
 
@@ -192,7 +217,9 @@ impl Renderer {
     pub(super) fn prepare(&mut self, gpu: Gpu<'_>, drawing: &Drawing, target: Target) -> Prepared {
         let mut list = DrawList::default();
         match drawing {
-            Drawing::Stage(stage) => stage.collect(gpu, &mut self.store, target, &mut list),
+            Drawing::Stage(stage) => {
+                stage.collect(gpu, &mut self.store, self.composer.as_mut(), target, &mut list);
+            }
             Drawing::Surface(surface) => surface.collect(target, &mut list),
         }
         for draw in &list.draws {

@@ -6,11 +6,13 @@ use super::overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay};
 use super::palette;
 use super::picture::{picture_kind, picture_uniform};
 use super::pipelines::PipelineKind;
+use super::processor::{self, Composer, Scene};
 use super::renderer::{DrawList, Target};
 use super::store::{Bound, Gpu, MapTexture, TextureStore};
-use super::tiles::Side;
+use super::tiles::{Part, Side};
 use super::uniforms::{
-    AgreementUniform, DifferenceUniform, OverlayUniform, PlacementUniform, RuleUniform, colour_with_alpha, range_scale,
+    AgreementUniform, DifferenceUniform, OverlayUniform, PixelsUniform, PlacementUniform, RuleUniform,
+    colour_with_alpha, range_scale,
 };
 use crate::heatmap::Grid;
 use crate::media::Frame;
@@ -46,20 +48,20 @@ pub enum View {
 }
 
 impl StageDraw {
-    /// Uploads what is new and lists the draws, the lowest first.
-    pub(super) fn collect(&self, gpu: Gpu<'_>, store: &mut TextureStore, target: Target, list: &mut DrawList) {
+    /// Uploads what is new and lists the draws, the lowest first. With a composer the processor makes what it can.
+    pub(super) fn collect(
+        &self,
+        gpu: Gpu<'_>,
+        store: &mut TextureStore,
+        composer: Option<&mut Composer>,
+        target: Target,
+        list: &mut DrawList,
+    ) {
         let placement = target.placement(self.frame_rect, self.clip);
-        if let Some(frame) = &self.picture
-            && let Some(textures) = store.picture(gpu, frame)
-        {
-            let uniform = picture_uniform(frame, textures.shrink(), placement);
-            let kind = PipelineKind::Picture(picture_kind(frame, &uniform, self.crisp_pixels));
-            list.push(kind, Bound::Picture(textures), uniform);
-        }
-        match &self.view {
+        let passes = match &self.view {
             View::Overlay => {
                 let placed: Vec<_> = self.overlays.iter().map(|overlay| (overlay, placement)).collect();
-                push_overlays(gpu, store, &placed, list);
+                overlay_passes(gpu, store, &placed)
             }
             View::Wipe { divider } => {
                 let edge = self.frame_rect.left() + divider.clamp(0.0, 1.0) * self.frame_rect.width();
@@ -68,8 +70,19 @@ impl StageDraw {
                 left.clip_rect[2] = left.clip_rect[2].min(edge_px);
                 right.clip_rect[0] = right.clip_rect[0].max(edge_px);
                 let placed: Vec<_> = self.overlays.iter().zip([left, right]).collect();
-                push_overlays(gpu, store, &placed, list);
+                overlay_passes(gpu, store, &placed)
             }
+            View::Difference | View::Agreement { .. } => Vec::new(),
+        };
+        match composer {
+            Some(composer) => self.push_pixels(gpu, store, composer, placement, &passes, list),
+            None => {
+                self.push_picture(gpu, store, placement, list);
+                passes.into_iter().for_each(|pass| pass.push(list));
+            }
+        }
+        match &self.view {
+            View::Overlay | View::Wipe { .. } => {}
             View::Difference => {
                 if let [first, second, ..] = self.overlays.as_slice() {
                     push_difference(gpu, store, [first, second], placement, list);
@@ -82,32 +95,88 @@ impl StageDraw {
             }
         }
     }
+
+    fn push_picture(&self, gpu: Gpu<'_>, store: &mut TextureStore, placement: PlacementUniform, list: &mut DrawList) {
+        if let Some(frame) = &self.picture
+            && let Some(textures) = store.picture(gpu, frame)
+        {
+            let uniform = picture_uniform(frame, textures.shrink(), placement);
+            let kind = PipelineKind::Picture(picture_kind(frame, &uniform, self.crisp_pixels));
+            list.push(kind, Bound::Picture(textures), uniform);
+        }
+    }
+
+    fn push_pixels(
+        &self,
+        gpu: Gpu<'_>,
+        store: &mut TextureStore,
+        composer: &mut Composer,
+        placement: PlacementUniform,
+        passes: &[OverlayPass],
+        list: &mut DrawList,
+    ) {
+        let picture = self.picture.as_ref().filter(|frame| processor::can_make(frame));
+        if picture.is_none() {
+            self.push_picture(gpu, store, placement, list);
+        }
+        let opaque = picture.is_some();
+        let picture = picture.map(|frame| {
+            let uniform = picture_uniform(frame, 1, placement);
+            (&**frame, uniform, picture_kind(frame, &uniform, self.crisp_pixels))
+        });
+        if !opaque && passes.is_empty() {
+            return;
+        }
+        if let Some((rect, pixels)) = composer.compose(&Scene { placement, picture, passes }) {
+            let texture = store.pixels(gpu, [rect.columns.len() as u32, rect.rows.len() as u32], pixels);
+            let rect = [rect.columns.start, rect.rows.start, rect.columns.end, rect.rows.end].map(|edge| edge as f32);
+            let uniform =
+                PixelsUniform { placement: PlacementUniform { frame_rect: rect, clip_rect: rect, ..placement } };
+            list.push(PipelineKind::Pixels { opaque }, Bound::Pixels(texture), uniform);
+        }
+    }
 }
 
-fn push_overlays(
+/// One draw of an overlay: which of its parts are drawn, and how.
+pub(super) struct OverlayPass {
+    pub map: Arc<Grid>,
+    texture: Arc<MapTexture>,
+    pub fill: Fill,
+    pub kind: PipelineKind,
+    pub uniform: OverlayUniform,
+    pub parts: Vec<Part>,
+}
+
+impl OverlayPass {
+    fn push(self, list: &mut DrawList) {
+        list.push_parts(self.kind, Bound::Map(self.texture), self.uniform, &self.parts);
+    }
+}
+
+/// The draws of overlays over one another: fills below, contours above.
+fn overlay_passes(
     gpu: Gpu<'_>,
     store: &mut TextureStore,
     overlays: &[(&Overlay, PlacementUniform)],
-    list: &mut DrawList,
-) {
+) -> Vec<OverlayPass> {
+    let mut passes = Vec::new();
     let mut contours = Vec::new();
     for (overlay, placement) in overlays {
         let Some(map) = store.map(gpu, &overlay.map) else { continue };
         let uniform = overlay_uniform(overlay, *placement);
         if overlay.style.fill != Fill::None || overlay.style.hatch_unseen {
-            push_fill(overlay, &map, uniform, list);
+            passes.extend(fill_passes(overlay, &map, uniform));
         }
         if has_contour(overlay) {
-            contours.push((overlay, map, uniform));
+            contours.push(contour_pass(overlay, map, uniform));
         }
     }
-    for (overlay, map, uniform) in contours {
-        push_contour(overlay, map, uniform, list);
-    }
+    passes.extend(contours);
+    passes
 }
 
 /// The fill in two draws: what certainly lies on one side of the positive area's edge, and the rest.
-fn push_fill(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform, list: &mut DrawList) {
+fn fill_passes(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform) -> [OverlayPass; 2] {
     let fainter_outside = overlay.threshold.is_some() && overlay.style.outside < 1.0;
     let kind = |plain: bool| PipelineKind::OverlayFill {
         smooth_colours: overlay.style.interpolation == Interpolation::Smooth,
@@ -127,18 +196,23 @@ fn push_fill(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform, 
     let sides = map.sides(&uniform, 0.5);
     let visible = |side: Side| plain_strength(side).filter(|strength| strength * uniform.tint[3] > 0.0);
     let rest = |side: Side| plain_strength(side).is_none().then_some(1.0);
-    for (plain, parts) in [(true, sides.parts(visible)), (false, sides.parts(rest))] {
-        list.push_parts(kind(plain), Bound::Map(map.clone()), uniform, &parts);
-    }
+    [(true, sides.parts(visible)), (false, sides.parts(rest))].map(|(plain, parts)| OverlayPass {
+        map: overlay.map.clone(),
+        texture: map.clone(),
+        fill: overlay.style.fill,
+        kind: kind(plain),
+        uniform,
+        parts,
+    })
 }
 
-fn push_contour(overlay: &Overlay, map: Arc<MapTexture>, uniform: OverlayUniform, list: &mut DrawList) {
+fn contour_pass(overlay: &Overlay, texture: Arc<MapTexture>, uniform: OverlayUniform) -> OverlayPass {
     let reach_px = (0.5 * uniform.contour_width + uniform.casing_width) * uniform.placement.pixels_per_point + 0.5;
-    let parts = map
+    let parts = texture
         .sides(&uniform, reach_px)
         .parts(|side| matches!(side, Side::Both | Side::Unseen { positive: true }).then_some(1.0));
     let kind = PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth };
-    list.push_parts(kind, Bound::Map(map), uniform, &parts);
+    OverlayPass { map: overlay.map.clone(), texture, fill: overlay.style.fill, kind, uniform, parts }
 }
 
 fn push_difference(
@@ -168,7 +242,7 @@ fn push_difference(
         if has_contour(overlay)
             && let Some(map) = store.map(gpu, &overlay.map)
         {
-            push_contour(overlay, map, overlay_uniform(overlay, placement), list);
+            contour_pass(overlay, map, overlay_uniform(overlay, placement)).push(list);
         }
     }
 }

@@ -34,12 +34,15 @@ pub(super) struct TextureStore {
     pipelines: Arc<Pipelines>,
     pictures: TextureCache<Frame, PictureTextures>,
     maps: TextureCache<Grid, MapTexture>,
+    /// Taken again once what was drawn with them is gone.
+    pixels: Vec<Arc<PixelTexture>>,
 }
 
 /// Textures bound for a draw, kept from being written anew until it is done.
 pub(super) enum Bound {
     Picture(Arc<PictureTextures>),
     Map(Arc<MapTexture>),
+    Pixels(Arc<PixelTexture>),
     Pair { bind_group: wgpu::BindGroup, _maps: [Arc<MapTexture>; 2] },
     Nothing,
 }
@@ -49,6 +52,7 @@ impl Bound {
         match self {
             Self::Picture(picture) => Some(&picture.bind_group),
             Self::Map(map) => Some(&map.bind_group),
+            Self::Pixels(pixels) => Some(&pixels.bind_group),
             Self::Pair { bind_group, .. } => Some(bind_group),
             Self::Nothing => None,
         }
@@ -71,11 +75,18 @@ pub(super) struct MapTexture {
 
 impl TextureStore {
     pub(super) fn new(pipelines: Arc<Pipelines>) -> Self {
-        Self { pipelines, pictures: TextureCache::new(PICTURE_BUDGET_BYTES), maps: TextureCache::new(MAP_BUDGET_BYTES) }
+        Self {
+            pipelines,
+            pictures: TextureCache::new(PICTURE_BUDGET_BYTES),
+            maps: TextureCache::new(MAP_BUDGET_BYTES),
+            pixels: Vec::new(),
+        }
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
-        self.pictures.used_bytes() + self.maps.used_bytes()
+        let texels = |held: &Arc<PixelTexture>| u64::from(held.texture.width()) * u64::from(held.texture.height());
+        let pixels = self.pixels.iter().map(|held| 4 * texels(held)).sum::<u64>();
+        self.pictures.used_bytes() + self.maps.used_bytes() + pixels
     }
 
     /// The planes of a frame; `None` if they are not such as can be drawn.
@@ -131,6 +142,20 @@ impl TextureStore {
         Some(texture)
     }
 
+    /// Pixels that the processor has made, four bytes each.
+    pub(super) fn pixels(&mut self, gpu: Gpu<'_>, size: [u32; 2], bytes: &[u8]) -> Arc<PixelTexture> {
+        let fits = |held: &PixelTexture| [held.texture.width(), held.texture.height()] == size;
+        let free = self.pixels.iter().find(|held| Arc::strong_count(held) == 1 && fits(held)).cloned();
+        let texture = free.unwrap_or_else(|| {
+            let made = Arc::new(PixelTexture::new(gpu, &self.pipelines, size));
+            self.pixels.retain(|held| Arc::strong_count(held) > 1);
+            self.pixels.push(made.clone());
+            made
+        });
+        write_texture(gpu.queue, &texture.texture, 4, bytes);
+        texture
+    }
+
     /// Two maps for one draw.
     pub(super) fn pair(&mut self, gpu: Gpu<'_>, first: &Arc<Grid>, second: &Arc<Grid>) -> Option<Bound> {
         let maps = [self.map(gpu, first)?, self.map(gpu, second)?];
@@ -146,6 +171,11 @@ struct PictureSpec {
     sample_bytes: u32,
     /// Every how manyth sample of the planes is taken, across and down.
     shrink: u32,
+}
+
+/// Whether a frame is made of planes that can be drawn.
+pub(super) fn can_be_drawn(frame: &Frame) -> bool {
+    PictureSpec::of(frame, u32::MAX).is_some()
 }
 
 impl PictureSpec {
@@ -191,6 +221,20 @@ impl PictureTextures {
     /// Every how manyth sample of the planes was uploaded, across and down.
     pub(super) fn shrink(&self) -> u32 {
         self.spec.shrink
+    }
+}
+
+pub(super) struct PixelTexture {
+    texture: wgpu::Texture,
+    bind_group: wgpu::BindGroup,
+}
+
+impl PixelTexture {
+    fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2]) -> Self {
+        let texture = create_texture(gpu.device, "pixels", size, wgpu::TextureFormat::Rgba8Unorm);
+        let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
+        let bind_group = pipelines.bind_planes(gpu.device, [&view; 3]);
+        Self { texture, bind_group }
     }
 }
 

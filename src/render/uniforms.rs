@@ -122,6 +122,12 @@ pub(super) struct SurfaceUniform {
     pub reserved: [f32; 3],
 }
 
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+pub(super) struct PixelsUniform {
+    pub placement: PlacementUniform,
+}
+
 /// sRGB bytes and an opacity as the shaders take colours.
 pub(super) fn colour_with_alpha(colour: [u8; 3], alpha: f32) -> [f32; 4] {
     let [red, green, blue] = colour.map(|code| f32::from(code) / 255.0);
@@ -168,7 +174,8 @@ mod tests {
             size_of::<DifferenceUniform>(),
             size_of::<AgreementUniform>(),
             size_of::<SurfaceUniform>(),
+            size_of::<PixelsUniform>(),
         ];
-        assert_eq!(sizes, [176, 144, 112, 128, 80]);
+        assert_eq!(sizes, [176, 144, 112, 128, 80, 48]);
     }
 }

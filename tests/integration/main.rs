@@ -29,6 +29,7 @@ mod localize;
 mod playback;
 mod precomputed;
 mod render;
+mod render_by_processor;
 mod report;
 mod training;
 mod urbansas_figures;
