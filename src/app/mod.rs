@@ -12,6 +12,7 @@ mod inspector_panel;
 mod ipc;
 mod kept_scores;
 mod keys_window;
+mod large_triangles;
 mod layout;
 mod models;
 mod notices;
@@ -135,6 +136,8 @@ pub fn run(options: StartOptions) -> Result<(), WindowError> {
             .with_min_inner_size([900.0, 560.0])
             .with_drag_and_drop(true),
         persist_window: false,
+        // Nothing in the window but pictures has gradients, and those are dithered by their own shaders.
+        dithering: false,
         ..Default::default()
     };
     let started =
@@ -413,6 +416,7 @@ impl eframe::App for App {
             self.apply(command, &context);
         }
         self.settle();
+        large_triangles::lay_out_large(&context);
         if changed {
             context.request_repaint();
         }
