@@ -51,7 +51,7 @@ fn graphics() -> Finding {
     let advice = "install a Vulkan driver (Debian, Ubuntu: mesa-vulkan-drivers) or OpenGL (libegl1 libgl1-mesa-dri)";
     match crate::render::Offscreen::new() {
         Ok(offscreen) => {
-            let note = if offscreen.is_software() { ", in software: slower, but right" } else { "" };
+            let note = if offscreen.is_software() { ", in software: the processor draws" } else { "" };
             Finding { name: "graphics", ok: true, found: format!("{}{note}", offscreen.adapter_name()), advice }
         }
         Err(error) => Finding { name: "graphics", ok: false, found: error.to_string(), advice },

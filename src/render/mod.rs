@@ -1,8 +1,9 @@
 //! The wgpu side of the picture: video planes, heatmap overlays, grounds.
 //!
 //! Shaders live in `shaders/`; without a graphics card the processor makes the pixels of a stage. Nothing in here decides
-//! what is positive: it draws score maps and thresholds that `metrics` made, and a test holds the pixels to them. A drawing is plain data ([`Drawing`]); it becomes an egui
-//! paint callback, or pixels in memory through [`Offscreen`], by the same pipelines.
+//! what is positive: it draws score maps and thresholds that `metrics` made, and a test holds the pixels to them. A drawing
+//! is plain data ([`Drawing`]); it becomes an egui paint callback, or pixels in memory through [`Offscreen`], by the same
+//! pipelines.
 
 mod colormap;
 mod offscreen;

@@ -29,12 +29,12 @@ pub(super) fn between_centres(fraction: f32, cells: usize) -> (i32, f32) {
 
 /// The cell of this number or the last one on its side.
 pub(super) fn nearest_cell(cell: i32, cells: usize) -> usize {
-    cell.clamp(0, cells as i32 - 1) as usize
+    cell.clamp(0, (cells as i32 - 1).max(0)) as usize
 }
 
 /// The cell under a place.
 pub(super) fn cell_at(fraction: f32, cells: usize) -> i32 {
-    (fraction * cells as f32).floor().clamp(0.0, cells as f32 - 1.0) as i32
+    (fraction * cells as f32).floor().clamp(0.0, (cells as f32 - 1.0).max(0.0)) as i32
 }
 
 /// The value of a cell, of the nearest one outside of the map.
