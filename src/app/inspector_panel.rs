@@ -168,13 +168,9 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
         let swatch = egui::Rect::from_center_size(rect.left_center() + Vec2::new(6.0, 0.0), Vec2::splat(10.0));
         painter.rect_filled(swatch, 2.5, theme::model_color(slot.color));
         let name_rect = rect.with_max_x(rect.right() - if narrow { 92.0 } else { 150.0 });
-        painter.with_clip_rect(name_rect).text(
-            rect.left_center() + Vec2::new(18.0, 0.0),
-            egui::Align2::LEFT_CENTER,
-            slot.name(),
-            theme::body(13.0),
-            colors.text,
-        );
+        let at = rect.left_center() + Vec2::new(18.0, 0.0);
+        let name = theme::elided(painter, slot.name(), theme::body(13.0), colors.text, name_rect.right() - at.x);
+        painter.galley(at - Vec2::new(0.0, 0.5 * name.size().y), name, colors.text);
         let mut spoken = slot.name().to_owned();
         match readout {
             Some(readout) => {
@@ -411,13 +407,9 @@ fn shelf_row_ui(ui: &mut Ui, title: &str, selected: bool, detail: Option<(String
     let name =
         painter.text(dot + Vec2::new(13.0, 0.0), egui::Align2::LEFT_CENTER, title, theme::body(13.0), colors.text);
     if let Some((detail, color)) = detail {
-        painter.text(
-            name.right_center() + Vec2::new(8.0, 0.0),
-            egui::Align2::LEFT_CENTER,
-            &detail,
-            theme::body(11.0),
-            color,
-        );
+        let at = name.right_center() + Vec2::new(8.0, 0.0);
+        let line = theme::elided(&painter, &detail, theme::body(11.0), color, rect.right() - 6.0 - at.x);
+        painter.galley(at - Vec2::new(0.0, 0.5 * line.size().y), line, color);
         return response.on_hover_text(detail);
     }
     response

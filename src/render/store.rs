@@ -97,7 +97,7 @@ impl TextureStore {
         };
         let pipelines = &self.pipelines;
         let textures = self.pictures.get_or_insert(
-            (frame, 0),
+            frame,
             spec.bytes(),
             |old| old.spec == spec,
             |old| {
@@ -126,7 +126,7 @@ impl TextureStore {
         let size = [map.columns() as u32, map.rows() as u32];
         let pipelines = &self.pipelines;
         let texture = self.maps.get_or_insert(
-            (map, 0),
+            map,
             size_of_val(map.values()) as u64,
             |old| [old.texture.width(), old.texture.height()] == size,
             |old| {

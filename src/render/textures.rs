@@ -10,7 +10,7 @@ use eframe::wgpu;
 /// A `Weak` beside each value keeps the address from being given to another thing, so that an address is a key. The
 /// least recently used values go when the budget is exceeded; whoever draws with one holds its own handle.
 pub(super) struct TextureCache<Source, Value> {
-    entries: HashMap<(usize, u64), Entry<Source, Value>>,
+    entries: HashMap<usize, Entry<Source, Value>>,
     budget_bytes: u64,
     used_bytes: u64,
     clock: u64,
@@ -28,17 +28,17 @@ impl<Source, Value> TextureCache<Source, Value> {
         Self { entries: HashMap::new(), budget_bytes, used_bytes: 0, clock: 0 }
     }
 
-    /// The value for a part of `source`. If it is not there, `make` makes it and tells its bytes; where possible from a value
-    /// of `bytes` that is no longer used by anyone and that `fits`.
+    /// The value for `source`. If it is not there, `make` makes it; where possible from a value of `bytes` that is no longer
+    /// used by anyone and that `fits`.
     pub(super) fn get_or_insert(
         &mut self,
-        (source, part): (&Arc<Source>, u64),
+        source: &Arc<Source>,
         bytes: u64,
         fits: impl Fn(&Value) -> bool,
         make: impl FnOnce(Option<Value>) -> Value,
     ) -> Arc<Value> {
         self.clock += 1;
-        let key = (Arc::as_ptr(source).cast::<()>() as usize, part);
+        let key = Arc::as_ptr(source).cast::<()>() as usize;
         if let Some(entry) = self.entries.get_mut(&key) {
             entry.last_use = self.clock;
             return entry.value.clone();
@@ -114,7 +114,7 @@ mod tests {
         let mut made = Vec::new();
         for index in [0, 1, 0, 2, 0, 1] {
             cache.get_or_insert(
-                (&sources[index], 0),
+                &sources[index],
                 1,
                 |_| true,
                 |_| {
