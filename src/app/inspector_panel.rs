@@ -167,12 +167,9 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
         let painter = ui.painter();
         let swatch = egui::Rect::from_center_size(rect.left_center() + Vec2::new(6.0, 0.0), Vec2::splat(10.0));
         painter.rect_filled(swatch, 2.5, theme::model_color(slot.color));
-        let name_rect = rect.with_max_x(rect.right() - if narrow { 92.0 } else { 150.0 });
-        let at = rect.left_center() + Vec2::new(18.0, 0.0);
-        let name = theme::elided(painter, slot.name(), theme::body(13.0), colors.text, name_rect.right() - at.x);
-        painter.galley(at - Vec2::new(0.0, 0.5 * name.size().y), name, colors.text);
         let mut spoken = slot.name().to_owned();
-        match readout {
+        // How far the name may go.
+        let name_end = match readout {
             Some(readout) => {
                 let number = readout.ciou.map_or_else(|| "–".to_owned(), |ciou| format!("{ciou:.3}"));
                 let verdict = readout.verdict.map(|verdict| (verdict_text(verdict), verdict_color(colors, verdict)));
@@ -202,6 +199,7 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
                         colors.warning,
                     );
                 }
+                rect.right() - if narrow { 78.0 } else { 150.0 }
             }
             None => {
                 let failed = slot.loaded().and_then(|model| state.inference.failure(model.key));
@@ -211,15 +209,21 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
                         ("needs a text prompt".to_owned(), colors.quiet_text)
                     }
                     (None, Some(_)) => match &answer {
-                        Some(answer) => (format!("coming… (map of frame {})", answer.frame), colors.quiet_text),
-                        None => ("coming…".to_owned(), colors.quiet_text),
+                        Some(answer) if !narrow => {
+                            (format!("coming… (map of frame {})", answer.frame), colors.quiet_text)
+                        }
+                        Some(_) | None => ("coming…".to_owned(), colors.quiet_text),
                     },
                     (None, None) => ("not loaded".to_owned(), colors.quiet_text),
                 };
-                painter.text(rect.right_center(), egui::Align2::RIGHT_CENTER, &text, theme::body(12.0), color);
                 spoken.push_str(&format!(", {text}"));
+                let at = rect.right_center();
+                painter.text(at, egui::Align2::RIGHT_CENTER, &text, theme::body(12.0), color).left() - 8.0
             }
-        }
+        };
+        let at = rect.left_center() + Vec2::new(18.0, 0.0);
+        let name = theme::elided(painter, slot.name(), theme::body(13.0), colors.text, (name_end - at.x).max(0.0));
+        painter.galley(at - Vec2::new(0.0, 0.5 * name.size().y), name, colors.text);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &spoken));
         response.on_hover_ui(|ui| {
             ui.label(RichText::new(slot.name()).strong());
@@ -408,7 +412,7 @@ fn shelf_row_ui(ui: &mut Ui, title: &str, selected: bool, detail: Option<(String
         painter.text(dot + Vec2::new(13.0, 0.0), egui::Align2::LEFT_CENTER, title, theme::body(13.0), colors.text);
     if let Some((detail, color)) = detail {
         let at = name.right_center() + Vec2::new(8.0, 0.0);
-        let line = theme::elided(&painter, &detail, theme::body(11.0), color, rect.right() - 6.0 - at.x);
+        let line = theme::elided(&painter, &detail, theme::body(11.0), color, (rect.right() - 6.0 - at.x).max(0.0));
         painter.galley(at - Vec2::new(0.0, 0.5 * line.size().y), line, color);
         return response.on_hover_text(detail);
     }
