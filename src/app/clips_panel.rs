@@ -300,10 +300,9 @@ fn row_ui(ui: &mut Ui, state: &AppState, index: usize, row: &ClipRow) -> egui::R
     let missing = row.clip.media.is_missing();
     let text_clip = painter.with_clip_rect(inner);
     let colour = if missing { colors.faint_text } else { colors.text };
-    let name = theme::elided(&text_clip, &row.clip.name, theme::body(12.5), colour, inner.width());
-    let at = egui::pos2(inner.left(), inner.center().y - name.size().y / 2.0);
-    let name_end = at.x + name.size().x;
-    text_clip.galley(at, name, colour);
+    let name_end =
+        theme::elided(&text_clip, inner.left_center(), &row.clip.name, theme::body(12.5), colour, inner.width())
+            .right();
     let detail = if missing { Some("missing") } else { row.clip.class.as_deref() };
     if let Some(detail) = detail {
         text_clip.text(

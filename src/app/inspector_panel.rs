@@ -222,8 +222,7 @@ fn readouts_ui(ui: &mut Ui, state: &AppState) {
             }
         };
         let at = rect.left_center() + Vec2::new(18.0, 0.0);
-        let name = theme::elided(painter, slot.name(), theme::body(13.0), colors.text, (name_end - at.x).max(0.0));
-        painter.galley(at - Vec2::new(0.0, 0.5 * name.size().y), name, colors.text);
+        theme::elided(painter, at, slot.name(), theme::body(13.0), colors.text, name_end - at.x);
         response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Label, true, &spoken));
         response.on_hover_ui(|ui| {
             ui.label(RichText::new(slot.name()).strong());
@@ -412,8 +411,7 @@ fn shelf_row_ui(ui: &mut Ui, title: &str, selected: bool, detail: Option<(String
         painter.text(dot + Vec2::new(13.0, 0.0), egui::Align2::LEFT_CENTER, title, theme::body(13.0), colors.text);
     if let Some((detail, color)) = detail {
         let at = name.right_center() + Vec2::new(8.0, 0.0);
-        let line = theme::elided(&painter, &detail, theme::body(11.0), color, (rect.right() - 6.0 - at.x).max(0.0));
-        painter.galley(at - Vec2::new(0.0, 0.5 * line.size().y), line, color);
+        theme::elided(&painter, at, &detail, theme::body(11.0), color, rect.right() - 6.0 - at.x);
         return response.on_hover_text(detail);
     }
     response

@@ -116,7 +116,7 @@ mod tests {
 
     use super::*;
 
-    /// Twice the area that a mesh covers at full strength, soft edges by half.
+    /// The area that a mesh covers, soft edges counted by half.
     fn area(mesh: &Mesh) -> f32 {
         let triangles = mesh.indices.chunks_exact(3).map(|corners| {
             let corner = |at: usize| &mesh.vertices[corners[at] as usize];

@@ -110,12 +110,23 @@ pub fn hairline(painter: &egui::Painter, line: egui::Rect, colour: Color32) {
     painter.add(egui::Shape::mesh(mesh));
 }
 
-/// A line of text with its end left out where it is wider than there is room.
-pub fn elided(painter: &egui::Painter, text: &str, font: FontId, colour: Color32, width: f32) -> Arc<egui::Galley> {
+/// Draws a line of text right of a place, in the middle of its height, and leaves out the end where it is wider than there
+/// is room. Tells where it is.
+pub fn elided(
+    painter: &egui::Painter,
+    left_centre: egui::Pos2,
+    text: &str,
+    font: FontId,
+    colour: Color32,
+    width: f32,
+) -> egui::Rect {
     let format = egui::TextFormat::simple(font, colour);
     let mut line = egui::text::LayoutJob::single_section(text.to_owned(), format);
-    line.wrap = egui::text::TextWrapping::truncate_at_width(width);
-    painter.layout_job(line)
+    line.wrap = egui::text::TextWrapping::truncate_at_width(width.max(0.0));
+    let line = painter.layout_job(line);
+    let rect = egui::Align2::LEFT_CENTER.anchor_size(left_centre, line.size());
+    painter.galley(rect.min, line, colour);
+    rect
 }
 
 /// The colour of a model, the same in chip, contour, lane and curve.

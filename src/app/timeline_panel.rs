@@ -121,8 +121,7 @@ impl TimelinePanel {
                 text_at.x += 13.0;
             }
             let width = axis.left - 6.0 - text_at.x;
-            let text = theme::elided(&painter, label, theme::body(11.0), colors.quiet_text, width);
-            painter.galley(text_at - Vec2::new(0.0, 0.5 * text.size().y), text, colors.quiet_text);
+            theme::elided(&painter, text_at, label, theme::body(11.0), colors.quiet_text, width);
             top += height + GAP;
             lane
         };
