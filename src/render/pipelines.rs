@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eframe::wgpu;
 
 use super::colormap::Colormap;
-use super::textures::{create_texture, write_texture};
+use super::textures::{Pool, create_texture, write_texture};
 use super::tiles::Part;
 use super::uniforms::SLOT_BYTES;
 
@@ -338,30 +338,19 @@ pub(super) struct DrawBuffers {
     parts: u64,
 }
 
-/// Buffers that are used again once the frame that they belonged to is gone.
-#[derive(Default)]
-pub(super) struct BufferPool {
-    buffers: Vec<Arc<DrawBuffers>>,
-}
-
-impl BufferPool {
+impl DrawBuffers {
+    /// Room for the uniforms of `slots` draws and for `parts` parts of maps, from the pool where there is such.
     pub(super) fn take(
-        &mut self,
+        pool: &mut Pool<Self>,
         device: &wgpu::Device,
         pipelines: &Pipelines,
         slots: u64,
         parts: u64,
-    ) -> Arc<DrawBuffers> {
-        let fits = |buffers: &DrawBuffers| buffers.slots >= slots && buffers.parts >= parts;
-        let free = self.buffers.iter().find(|buffers| fits(buffers) && Arc::strong_count(buffers) == 1);
-        if let Some(buffers) = free {
-            return buffers.clone();
-        }
-        let made =
-            Arc::new(pipelines.create_buffers(device, slots.next_multiple_of(8), parts.max(1).next_power_of_two()));
-        self.buffers.retain(|buffers| Arc::strong_count(buffers) > 1);
-        self.buffers.push(made.clone());
-        made
+    ) -> Arc<Self> {
+        let fits = |buffers: &Self| buffers.slots >= slots && buffers.parts >= parts;
+        pool.take(fits, || {
+            pipelines.create_buffers(device, slots.next_multiple_of(8), parts.max(1).next_power_of_two())
+        })
     }
 }
 

@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use eframe::{egui_wgpu, wgpu};
 
-use super::pipelines::{BufferPool, DrawBuffers, PipelineKind, Pipelines};
+use super::pipelines::{DrawBuffers, PipelineKind, Pipelines};
 use super::processor::Composer;
 use super::stage::StageDraw;
 use super::store::{Bound, Gpu, TextureStore};
 use super::surface::SurfaceDraw;
+use super::textures::Pool;
 use super::tiles::Part;
 use super::uniforms::{PlacementUniform, SLOT_BYTES};
 
@@ -134,7 +135,7 @@ pub(super) struct Renderer {
     /// Made when something is drawn by them for the first time.
     built: HashMap<PipelineKind, wgpu::RenderPipeline>,
     store: TextureStore,
-    buffers: BufferPool,
+    buffers: Pool<DrawBuffers>,
     composer: Option<Composer>,
 }
 
@@ -208,7 +209,7 @@ impl Renderer {
             store: TextureStore::new(pipelines.clone()),
             pipelines,
             built: HashMap::new(),
-            buffers: BufferPool::default(),
+            buffers: Pool::new(),
             composer: (drawn_by == DrawnBy::Processor).then(Composer::new),
         }
     }
@@ -227,7 +228,7 @@ impl Renderer {
             self.built.entry(kind).or_insert_with(|| self.pipelines.create(gpu.device, kind));
         }
         let [slots, parts] = [list.draws.len().max(1), list.parts.len()].map(|count| count as u64);
-        let buffers = self.buffers.take(gpu.device, &self.pipelines, slots, parts);
+        let buffers = DrawBuffers::take(&mut self.buffers, gpu.device, &self.pipelines, slots, parts);
         if !list.uniforms.is_empty() {
             gpu.queue.write_buffer(&buffers.uniforms, 0, &list.uniforms);
         }

@@ -8,8 +8,8 @@ use super::picture::{picture_kind, picture_uniform};
 use super::pipelines::PipelineKind;
 use super::processor::{self, Composer, Scene};
 use super::renderer::{DrawList, Target};
-use super::store::{Bound, Gpu, MapTexture, TextureStore};
-use super::tiles::{Part, Side};
+use super::store::{Bound, Gpu, TextureStore};
+use super::tiles::{MapTiles, Part, Side};
 use super::uniforms::{
     AgreementUniform, DifferenceUniform, OverlayUniform, PixelsUniform, PlacementUniform, RuleUniform,
     colour_with_alpha, range_scale,
@@ -78,7 +78,7 @@ impl StageDraw {
             Some(composer) => self.push_pixels(gpu, store, composer, placement, &passes, list),
             None => {
                 self.push_picture(gpu, store, placement, list);
-                passes.into_iter().for_each(|pass| pass.push(list));
+                passes.into_iter().for_each(|pass| pass.push(gpu, store, list));
             }
         }
         match &self.view {
@@ -140,7 +140,6 @@ impl StageDraw {
 /// One draw of an overlay: which of its parts are drawn, and how.
 pub(super) struct OverlayPass {
     pub map: Arc<Grid>,
-    texture: Arc<MapTexture>,
     pub fill: Fill,
     pub kind: PipelineKind,
     pub uniform: OverlayUniform,
@@ -148,8 +147,10 @@ pub(super) struct OverlayPass {
 }
 
 impl OverlayPass {
-    fn push(self, list: &mut DrawList) {
-        list.push_parts(self.kind, Bound::Map(self.texture), self.uniform, &self.parts);
+    fn push(self, gpu: Gpu<'_>, store: &mut TextureStore, list: &mut DrawList) {
+        if let Some(texture) = store.map(gpu, &self.map) {
+            list.push_parts(self.kind, Bound::Map(texture), self.uniform, &self.parts);
+        }
     }
 }
 
@@ -162,13 +163,13 @@ fn overlay_passes(
     let mut passes = Vec::new();
     let mut contours = Vec::new();
     for (overlay, placement) in overlays {
-        let Some(map) = store.map(gpu, &overlay.map) else { continue };
+        let Some(tiles) = store.tiles(gpu, &overlay.map) else { continue };
         let uniform = overlay_uniform(overlay, *placement);
         if overlay.style.fill != Fill::None || overlay.style.hatch_unseen {
-            passes.extend(fill_passes(overlay, &map, uniform));
+            passes.extend(fill_passes(overlay, &tiles, uniform));
         }
         if has_contour(overlay) {
-            contours.push(contour_pass(overlay, map, uniform));
+            contours.push(contour_pass(overlay, &tiles, uniform));
         }
     }
     passes.extend(contours);
@@ -176,7 +177,7 @@ fn overlay_passes(
 }
 
 /// The fill in two draws: what certainly lies on one side of the positive area's edge, and the rest.
-fn fill_passes(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform) -> [OverlayPass; 2] {
+fn fill_passes(overlay: &Overlay, tiles: &MapTiles, uniform: OverlayUniform) -> [OverlayPass; 2] {
     let fainter_outside = overlay.threshold.is_some() && overlay.style.outside < 1.0;
     let kind = |plain: bool| PipelineKind::OverlayFill {
         smooth_colours: overlay.style.interpolation == Interpolation::Smooth,
@@ -193,12 +194,11 @@ fn fill_passes(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform
         Side::Both | Side::Unseen { .. } => None,
     };
     // Pixels on the edge itself are smoothed over half their width.
-    let sides = map.sides(&uniform, 0.5);
+    let sides = tiles.sides_of(&uniform, 0.5);
     let visible = |side: Side| plain_strength(side).filter(|strength| strength * uniform.tint[3] > 0.0);
     let rest = |side: Side| plain_strength(side).is_none().then_some(1.0);
     [(true, sides.parts(visible)), (false, sides.parts(rest))].map(|(plain, parts)| OverlayPass {
         map: overlay.map.clone(),
-        texture: map.clone(),
         fill: overlay.style.fill,
         kind: kind(plain),
         uniform,
@@ -206,13 +206,13 @@ fn fill_passes(overlay: &Overlay, map: &Arc<MapTexture>, uniform: OverlayUniform
     })
 }
 
-fn contour_pass(overlay: &Overlay, texture: Arc<MapTexture>, uniform: OverlayUniform) -> OverlayPass {
+fn contour_pass(overlay: &Overlay, tiles: &MapTiles, uniform: OverlayUniform) -> OverlayPass {
     let reach_px = (0.5 * uniform.contour_width + uniform.casing_width) * uniform.placement.pixels_per_point + 0.5;
-    let parts = texture
-        .sides(&uniform, reach_px)
+    let parts = tiles
+        .sides_of(&uniform, reach_px)
         .parts(|side| matches!(side, Side::Both | Side::Unseen { positive: true }).then_some(1.0));
     let kind = PipelineKind::OverlayContour { smooth_edge: overlay.style.edge == Edge::Smooth };
-    OverlayPass { map: overlay.map.clone(), texture, fill: overlay.style.fill, kind, uniform, parts }
+    OverlayPass { map: overlay.map.clone(), fill: overlay.style.fill, kind, uniform, parts }
 }
 
 fn push_difference(
@@ -240,9 +240,9 @@ fn push_difference(
     list.push(PipelineKind::Difference { smooth_colours }, pair, uniform);
     for overlay in [first, second] {
         if has_contour(overlay)
-            && let Some(map) = store.map(gpu, &overlay.map)
+            && let Some(tiles) = store.tiles(gpu, &overlay.map)
         {
-            contour_pass(overlay, map, overlay_uniform(overlay, placement)).push(list);
+            contour_pass(overlay, &tiles, overlay_uniform(overlay, placement)).push(gpu, store, list);
         }
     }
 }

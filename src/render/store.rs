@@ -5,9 +5,8 @@ use std::sync::Arc;
 use eframe::wgpu;
 
 use super::pipelines::Pipelines;
-use super::textures::{TextureCache, create_texture, write_texture};
-use super::tiles::{MapTiles, Sides};
-use super::uniforms::OverlayUniform;
+use super::textures::{Pool, SourceCache, create_texture, write_texture};
+use super::tiles::MapTiles;
 use crate::heatmap::Grid;
 use crate::media::{Frame, Plane};
 
@@ -15,6 +14,9 @@ use crate::media::{Frame, Plane};
 const PICTURE_BUDGET_BYTES: u64 = 96 << 20;
 /// Graphics memory that score maps may take together, in bytes.
 const MAP_BUDGET_BYTES: u64 = 48 << 20;
+
+/// Score maps whose tiles are kept; those of one take some kilobytes.
+const MAPS_TILED: u64 = 512;
 
 /// The device and its queue.
 #[derive(Clone, Copy)]
@@ -27,15 +29,25 @@ impl Gpu<'_> {
     fn texture_limit(self) -> u32 {
         self.device.limits().max_texture_dimension_2d
     }
+
+    /// Whether a map is no larger than a texture can be.
+    fn can_hold(self, map: &Grid) -> bool {
+        let limit = self.texture_limit() as usize;
+        let held = map.columns().max(map.rows()) <= limit;
+        if !held {
+            log::warn!("a map of {}×{} cells cannot be drawn here (limit {limit})", map.columns(), map.rows());
+        }
+        held
+    }
 }
 
 /// Textures of what was shown lately, uploaded when first asked for.
 pub(super) struct TextureStore {
     pipelines: Arc<Pipelines>,
-    pictures: TextureCache<Frame, PictureTextures>,
-    maps: TextureCache<Grid, MapTexture>,
-    /// Taken again once what was drawn with them is gone.
-    pixels: Vec<Arc<PixelTexture>>,
+    pictures: SourceCache<Frame, PictureTextures>,
+    maps: SourceCache<Grid, MapTexture>,
+    tiles: SourceCache<Grid, MapTiles>,
+    pixels: Pool<PixelTexture>,
 }
 
 /// Textures bound for a draw, kept from being written anew until it is done.
@@ -66,8 +78,6 @@ pub(super) struct PictureTextures {
 }
 
 pub(super) struct MapTexture {
-    /// Where in the map its edges can be.
-    tiles: MapTiles,
     texture: wgpu::Texture,
     view: wgpu::TextureView,
     bind_group: wgpu::BindGroup,
@@ -77,14 +87,15 @@ impl TextureStore {
     pub(super) fn new(pipelines: Arc<Pipelines>) -> Self {
         Self {
             pipelines,
-            pictures: TextureCache::new(PICTURE_BUDGET_BYTES),
-            maps: TextureCache::new(MAP_BUDGET_BYTES),
-            pixels: Vec::new(),
+            pictures: SourceCache::new(PICTURE_BUDGET_BYTES),
+            maps: SourceCache::new(MAP_BUDGET_BYTES),
+            tiles: SourceCache::new(MAPS_TILED),
+            pixels: Pool::new(),
         }
     }
 
     pub(super) fn used_bytes(&self) -> u64 {
-        let texels = |held: &Arc<PixelTexture>| u64::from(held.texture.width()) * u64::from(held.texture.height());
+        let texels = |held: &PixelTexture| u64::from(held.texture.width()) * u64::from(held.texture.height());
         let pixels = self.pixels.iter().map(|held| 4 * texels(held)).sum::<u64>();
         self.pictures.used_bytes() + self.maps.used_bytes() + pixels
     }
@@ -116,11 +127,17 @@ impl TextureStore {
         Some(textures)
     }
 
+    /// Where in a score map the edges of its positive area can be; `None` if it cannot be drawn.
+    pub(super) fn tiles(&mut self, gpu: Gpu<'_>, map: &Arc<Grid>) -> Option<Arc<MapTiles>> {
+        if !gpu.can_hold(map) {
+            return None;
+        }
+        Some(self.tiles.get_or_insert(map, 1, |_| false, |_| MapTiles::of(map)))
+    }
+
     /// A score map; `None` if it is larger than a texture can be.
     pub(super) fn map(&mut self, gpu: Gpu<'_>, map: &Arc<Grid>) -> Option<Arc<MapTexture>> {
-        let limit = gpu.texture_limit() as usize;
-        if map.columns().max(map.rows()) > limit {
-            log::warn!("a map of {}×{} cells cannot be drawn here (limit {limit})", map.columns(), map.rows());
+        if !gpu.can_hold(map) {
             return None;
         }
         let size = [map.columns() as u32, map.rows() as u32];
@@ -130,11 +147,7 @@ impl TextureStore {
             size_of_val(map.values()) as u64,
             |old| [old.texture.width(), old.texture.height()] == size,
             |old| {
-                let tiles = MapTiles::of(map);
-                let map_texture = match old {
-                    Some(old) => MapTexture { tiles, ..old },
-                    None => MapTexture::new(gpu, pipelines, size, tiles),
-                };
+                let map_texture = old.unwrap_or_else(|| MapTexture::new(gpu, pipelines, size));
                 write_texture(gpu.queue, &map_texture.texture, 4, bytemuck::cast_slice(map.values()));
                 map_texture
             },
@@ -145,13 +158,7 @@ impl TextureStore {
     /// Pixels that the processor has made, four bytes each.
     pub(super) fn pixels(&mut self, gpu: Gpu<'_>, size: [u32; 2], bytes: &[u8]) -> Arc<PixelTexture> {
         let fits = |held: &PixelTexture| [held.texture.width(), held.texture.height()] == size;
-        let free = self.pixels.iter().find(|held| Arc::strong_count(held) == 1 && fits(held)).cloned();
-        let texture = free.unwrap_or_else(|| {
-            let made = Arc::new(PixelTexture::new(gpu, &self.pipelines, size));
-            self.pixels.retain(|held| Arc::strong_count(held) > 1);
-            self.pixels.push(made.clone());
-            made
-        });
+        let texture = self.pixels.take(fits, || PixelTexture::new(gpu, &self.pipelines, size));
         write_texture(gpu.queue, &texture.texture, 4, bytes);
         texture
     }
@@ -239,17 +246,10 @@ impl PixelTexture {
 }
 
 impl MapTexture {
-    /// [`MapTiles::sides`] where an overlay lies.
-    pub(super) fn sides(&self, overlay: &OverlayUniform, reach_px: f32) -> Sides<'_> {
-        let [left, top, right, bottom] = overlay.placement.frame_rect;
-        let cell_px = [(right - left) / self.texture.width() as f32, (bottom - top) / self.texture.height() as f32];
-        self.tiles.sides(overlay.rule, reach_px, cell_px)
-    }
-
-    fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2], tiles: MapTiles) -> Self {
+    fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2]) -> Self {
         let texture = create_texture(gpu.device, "score map", size, wgpu::TextureFormat::R32Uint);
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
         let bind_group = pipelines.bind_maps(gpu.device, [&view, &view]);
-        Self { tiles, texture, view, bind_group }
+        Self { texture, view, bind_group }
     }
 }

@@ -5,11 +5,11 @@ use std::sync::{Arc, Weak};
 
 use eframe::wgpu;
 
-/// Values on the graphics card for things that live behind an `Arc`, found by that `Arc`'s identity.
+/// What was made of things that live behind an `Arc`, on the graphics card or beside it, found by that `Arc`'s identity.
 ///
 /// A `Weak` beside each value keeps the address from being given to another thing, so that an address is a key. The
 /// least recently used values go when the budget is exceeded; whoever draws with one holds its own handle.
-pub(super) struct TextureCache<Source, Value> {
+pub(super) struct SourceCache<Source, Value> {
     entries: HashMap<usize, Entry<Source, Value>>,
     budget_bytes: u64,
     used_bytes: u64,
@@ -23,7 +23,7 @@ struct Entry<Source, Value> {
     last_use: u64,
 }
 
-impl<Source, Value> TextureCache<Source, Value> {
+impl<Source, Value> SourceCache<Source, Value> {
     pub(super) fn new(budget_bytes: u64) -> Self {
         Self { entries: HashMap::new(), budget_bytes, used_bytes: 0, clock: 0 }
     }
@@ -62,6 +62,31 @@ impl<Source, Value> TextureCache<Source, Value> {
 
     pub(super) fn used_bytes(&self) -> u64 {
         self.used_bytes
+    }
+}
+
+/// What draws hold for one frame, used again once the frame that it belonged to is gone.
+pub(super) struct Pool<Value>(Vec<Arc<Value>>);
+
+impl<Value> Pool<Value> {
+    pub(super) fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// One that nobody uses and that `fits`, else a new one; then all others that nobody uses go.
+    pub(super) fn take(&mut self, fits: impl Fn(&Value) -> bool, make: impl FnOnce() -> Value) -> Arc<Value> {
+        let in_use = |held: &Arc<Value>| Arc::strong_count(held) > 1;
+        if let Some(free) = self.0.iter().find(|held| !in_use(held) && fits(held)) {
+            return free.clone();
+        }
+        let made = Arc::new(make());
+        self.0.retain(in_use);
+        self.0.push(made.clone());
+        made
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.0.iter().map(Arc::as_ref)
     }
 }
 
@@ -109,7 +134,7 @@ mod tests {
 
     #[test]
     fn the_least_recently_used_goes_and_is_made_anew() {
-        let mut cache = TextureCache::<u8, u8>::new(2);
+        let mut cache = SourceCache::<u8, u8>::new(2);
         let sources: Vec<Arc<u8>> = (0..3).map(Arc::new).collect();
         let mut made = Vec::new();
         for index in [0, 1, 0, 2, 0, 1] {

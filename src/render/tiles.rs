@@ -5,7 +5,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::uniforms::{RuleUniform, order_key};
+use super::uniforms::{OverlayUniform, RuleUniform, order_key};
 use crate::heatmap::Grid;
 
 /// Tiles along the longer side of a map, at most.
@@ -134,10 +134,17 @@ impl MapTiles {
         Self { cells, edge, margin, columns, bounds }
     }
 
+    /// [`MapTiles::sides`] where an overlay lies.
+    pub(super) fn sides_of(&self, overlay: &OverlayUniform, reach_px: f32) -> Sides<'_> {
+        let [left, top, right, bottom] = overlay.placement.frame_rect;
+        let cell_px = [(right - left) / self.cells[0] as f32, (bottom - top) / self.cells[1] as f32];
+        self.sides(overlay.rule, reach_px, cell_px)
+    }
+
     /// On which side of the edge of the positive area each tile is, with all cells around it that matter for its pixels.
     /// `reach_px`: how far from the edge pixels are still drawn otherwise than further away, `cell_px` the sides of a
     /// cell: of a map too small on the screen for such differences nothing is told.
-    pub(super) fn sides(&self, rule: RuleUniform, reach_px: f32, cell_px: [f32; 2]) -> Sides<'_> {
+    fn sides(&self, rule: RuleUniform, reach_px: f32, cell_px: [f32; 2]) -> Sides<'_> {
         // The edge runs between the centres of two cells; one of them may be a cell away.
         let reach_cells = 1.0 + (reach_px / cell_px[0].min(cell_px[1])).ceil();
         let ring = ((reach_cells - self.margin as f32) / self.edge as f32).ceil();

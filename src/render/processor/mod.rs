@@ -43,20 +43,15 @@ pub(super) struct PixelRect {
 }
 
 impl PixelRect {
-    /// The pixels of the target whose centres lie in a rectangle: left, top, right, bottom.
-    fn of([left, top, right, bottom]: [f32; 4], target_size: [f32; 2]) -> Self {
-        let within = |low: f32, high: f32, size: f32| {
-            let edge = |at: f32| (at - 0.5).ceil().clamp(0.0, size) as usize;
-            edge(low)..edge(high).max(edge(low))
-        };
-        Self { columns: within(left, right, target_size[0]), rows: within(top, bottom, target_size[1]) }
-    }
-
-    /// What of the frame can be seen.
+    /// The pixels of the target whose centres lie in what of the frame can be seen.
     fn visible(placement: &PlacementUniform) -> Self {
         let [frame, clip] = [placement.frame_rect, placement.clip_rect];
-        let visible = [frame[0].max(clip[0]), frame[1].max(clip[1]), frame[2].min(clip[2]), frame[3].min(clip[3])];
-        Self::of(visible, placement.target_size)
+        let along = |axis: usize| {
+            let edge = |at: f32| (at - 0.5).ceil().clamp(0.0, placement.target_size[axis]) as usize;
+            let (start, end) = (edge(frame[axis].max(clip[axis])), edge(frame[axis + 2].min(clip[axis + 2])));
+            start..end.max(start)
+        };
+        Self { columns: along(0), rows: along(1) }
     }
 
     fn is_empty(&self) -> bool {
@@ -93,10 +88,8 @@ impl Composer {
         if rect.is_empty() {
             return None;
         }
-        let picture = scene
-            .picture
-            .as_ref()
-            .map(|(frame, uniform, kind)| PictureRows::new(frame, uniform, *kind, &scene.placement, &rect));
+        let picture =
+            scene.picture.as_ref().map(|(frame, uniform, kind)| PictureRows::new(frame, uniform, *kind, &rect));
         let overlays: Vec<OverlayRows<'_>> = scene.passes.iter().map(|pass| OverlayRows::new(pass, &rect)).collect();
         let width = rect.columns.len();
         self.pixels.resize(width * rect.rows.len() * 4, 0);

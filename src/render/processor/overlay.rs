@@ -6,7 +6,7 @@ use super::super::overlay::Fill;
 use super::super::pipelines::PipelineKind;
 use super::super::stage::OverlayPass;
 use super::super::tiles::Part;
-use super::super::uniforms::OverlayUniform;
+use super::super::uniforms::{OverlayUniform, PlacementUniform};
 use super::cells::{self, EdgeRow, Quad};
 use super::{Colour, PixelRect};
 use crate::heatmap::Grid;
@@ -141,15 +141,14 @@ impl<'a> OverlayRows<'a> {
 impl PixelPart {
     fn new(part: &Part, uniform: &OverlayUniform, rect: &PixelRect) -> Self {
         let [left, top, right, bottom] = uniform.placement.frame_rect;
-        let clip = uniform.placement.clip_rect;
         let mix = |low: f32, high: f32, part: f32| low * (1.0 - part) + high * part;
-        let on_target = [
-            mix(left, right, part.rect[0]).max(clip[0]),
-            mix(top, bottom, part.rect[1]).max(clip[1]),
-            mix(left, right, part.rect[2]).min(clip[2]),
-            mix(top, bottom, part.rect[3]).min(clip[3]),
+        let frame_rect = [
+            mix(left, right, part.rect[0]),
+            mix(top, bottom, part.rect[1]),
+            mix(left, right, part.rect[2]),
+            mix(top, bottom, part.rect[3]),
         ];
-        let pixels = PixelRect::of(on_target, uniform.placement.target_size);
+        let pixels = PixelRect::visible(&PlacementUniform { frame_rect, ..uniform.placement });
         let within = |pixels: Range<usize>, rect: &Range<usize>| {
             let inside = |at: usize| at.clamp(rect.start, rect.end) - rect.start;
             inside(pixels.start)..inside(pixels.end)

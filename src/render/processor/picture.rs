@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::super::pipelines::{PictureKind, Sampling, Taps};
-use super::super::uniforms::{PictureUniform, PlacementUniform};
+use super::super::uniforms::PictureUniform;
 use super::{Colour, PixelRect};
 use crate::media::{Frame, Plane};
 
@@ -91,14 +91,8 @@ fn offsets(kind: PictureKind, first_plane: bool, footprint: f32) -> Vec<f32> {
 }
 
 impl<'a> PictureRows<'a> {
-    pub(super) fn new(
-        frame: &'a Frame,
-        uniform: &PictureUniform,
-        kind: PictureKind,
-        placement: &PlacementUniform,
-        rect: &PixelRect,
-    ) -> Self {
-        let [left, top, right, bottom] = placement.frame_rect;
+    pub(super) fn new(frame: &'a Frame, uniform: &PictureUniform, kind: PictureKind, rect: &PixelRect) -> Self {
+        let [left, top, right, bottom] = uniform.placement.frame_rect;
         let texels = |pixels: &Range<usize>, low: f32, high: f32, turned: [f32; 4], axis: usize| -> Vec<f32> {
             let texel = |pixel: usize| {
                 let fraction = (pixel as f32 + 0.5 - low) / (high - low);
