@@ -13,6 +13,8 @@ use sonolens::render::{
     SurfaceDraw, Threshold, View, install, palette,
 };
 
+use crate::support::frames::{color, frame_of};
+
 const SIDE: usize = 224;
 const TRANSPARENT: [u8; 4] = [0; 4];
 
@@ -299,53 +301,17 @@ fn unseen_cells_are_hatched_and_never_coloured() {
     });
 }
 
-fn color(matrix: Matrix, range: Range) -> ColorDescription {
-    ColorDescription { matrix, range, siting: ChromaSiting::Left, primaries: 2, transfer: 2 }
-}
-
 /// A picture of slow gradients that stay inside of what RGB can show.
 fn gradients(size: Size, layout: PlaneLayout, bits: u8, color: ColorDescription) -> Frame {
-    let (log2_x, log2_y) = match layout {
-        PlaneLayout::Yuv { log2_x, log2_y } => (log2_x, log2_y),
-        PlaneLayout::Gray | PlaneLayout::Gbr => (0, 0),
-    };
-    let code = |unit: f64| (unit * f64::from((1u32 << bits) - 1)).round() as u16;
-    let plane = |index: usize| {
-        let chroma = index > 0;
-        let (width, height) = if chroma {
-            (size.width.div_ceil(1 << log2_x), size.height.div_ceil(1 << log2_y))
-        } else {
-            (size.width, size.height)
+    frame_of(size, layout, bits, color, |plane, [x, y], [width, height]| {
+        let (across, down) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
+        let unit = match plane {
+            0 => 0.35 + 0.3 * across,
+            1 => 0.42 + 0.16 * down,
+            _ => 0.58 - 0.16 * (across + down) / 2.0,
         };
-        let mut bytes = Vec::new();
-        for y in 0..height {
-            for x in 0..width {
-                let (across, down) = (f64::from(x) / f64::from(width), f64::from(y) / f64::from(height));
-                let unit = match index {
-                    0 => 0.35 + 0.3 * across,
-                    1 => 0.42 + 0.16 * down,
-                    _ => 0.58 - 0.16 * (across + down) / 2.0,
-                };
-                match bits {
-                    8 => bytes.push(code(unit) as u8),
-                    _ => bytes.extend_from_slice(&code(unit).to_ne_bytes()),
-                }
-            }
-        }
-        Plane { width, height, bytes }
-    };
-    let planes = if layout == PlaneLayout::Gray { 1 } else { 3 };
-    Frame {
-        index: 0,
-        time_secs: 0.0,
-        size,
-        layout,
-        bits,
-        planes: (0..planes).map(plane).collect(),
-        color,
-        orientation: Orientation::UPRIGHT,
-        sample_aspect: (1, 1),
-    }
+        (unit * f64::from((1u32 << bits) - 1)).round() as u16
+    })
 }
 
 fn drawn(offscreen: &mut Offscreen, frame: &Frame, size: Size) -> Rgba8Image {

@@ -5,50 +5,22 @@ use std::sync::Arc;
 use egui::{Rect, pos2, vec2};
 use sonolens::geometry::Size;
 use sonolens::heatmap::Grid;
-use sonolens::media::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation, Plane, PlaneLayout, Range};
+use sonolens::media::{Frame, Matrix, Orientation, PlaneLayout, Range};
 use sonolens::render::{
     AlphaRamp, DrawnBy, Edge, Fill, Interpolation, Offscreen, Overlay, OverlayStyle, Rgba8Image, StageDraw, Threshold,
     View, palette,
 };
 
+use crate::support::frames::{color, frame_of};
+
 const SHOWN: Size = Size::new(320, 200);
 
 /// A picture with edges and slopes in every plane.
 fn frame(layout: PlaneLayout, bits: u8) -> Frame {
-    let size = Size::new(157, 90);
-    let plane = |number: u32| {
-        let (width, height) = match layout {
-            PlaneLayout::Yuv { log2_x, log2_y } if number > 0 => {
-                (size.width.div_ceil(1 << log2_x), size.height.div_ceil(1 << log2_y))
-            }
-            _ => (size.width, size.height),
-        };
-        let code = |x: u32, y: u32| 60 + ((x * (3 + number) + y * 2) % 100 + 40 * ((x / 20 + y / 15) % 2)) as u8;
-        let samples = (0..height).flat_map(|y| (0..width).map(move |x| code(x, y)));
-        let bytes = match bits {
-            8 => samples.collect(),
-            _ => samples.flat_map(|code| (u16::from(code) << (bits - 8)).to_ne_bytes()).collect(),
-        };
-        Plane { width, height, bytes }
-    };
-    let color = ColorDescription {
-        matrix: Matrix::Bt709,
-        range: Range::Limited,
-        siting: ChromaSiting::Left,
-        primaries: 1,
-        transfer: 1,
-    };
-    Frame {
-        index: 0,
-        time_secs: 0.0,
-        size,
-        layout,
-        bits,
-        planes: (0..if layout == PlaneLayout::Gray { 1 } else { 3 }).map(plane).collect(),
-        color,
-        orientation: Orientation::UPRIGHT,
-        sample_aspect: (1, 1),
-    }
+    frame_of(Size::new(157, 90), layout, bits, color(Matrix::Bt709, Range::Limited), |plane, [x, y], _| {
+        let code = 60 + (x * (3 + plane as u32) + y * 2) % 100 + 40 * ((x / 20 + y / 15) % 2);
+        (code as u16) << (bits - 8)
+    })
 }
 
 /// A hill in front of waves, of `side` cells a side; `hole`: a corner is not seen.

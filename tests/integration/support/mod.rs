@@ -2,6 +2,7 @@
 
 pub mod checksum;
 pub mod fill_rule;
+pub mod frames;
 pub mod golden;
 pub mod program;
 pub mod scene;
