@@ -10,7 +10,6 @@ use crate::dataset::project::FactId;
 use crate::engine::SoundChoice;
 use crate::localizers::WindowRule;
 use crate::metrics::Verdict;
-use crate::render::SurfaceDraw;
 
 /// What the inspector remembers between passes.
 #[derive(Default)]
@@ -353,7 +352,7 @@ fn curve_ui(ui: &mut Ui, state: &AppState, own: Option<f32>, commands: &mut Vec<
     let (rect, response) = ui.allocate_exact_size(Vec2::new(ui.available_width(), 92.0), Sense::click_and_drag());
     response.widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, "cIoU over the threshold"));
     let painter = ui.painter().with_clip_rect(rect);
-    SurfaceDraw { rect, corner: 6.0, colour: colors.well }.paint(&painter);
+    painter.rect_filled(rect, 6.0, colors.well);
     let plot = rect.shrink2(Vec2::new(6.0, 6.0));
     let at = |threshold: f32, ciou: f64| {
         Pos2::new(plot.left() + threshold * plot.width(), plot.bottom() - ciou as f32 * plot.height())

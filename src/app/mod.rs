@@ -12,7 +12,6 @@ mod inspector_panel;
 mod ipc;
 mod kept_scores;
 mod keys_window;
-mod large_triangles;
 mod layout;
 mod models;
 mod notices;
@@ -60,7 +59,6 @@ use timeline_panel::TimelinePanel;
 
 use crate::engine::Wake;
 use crate::localizers::store::Shelf;
-use crate::render::SurfaceDraw;
 
 /// How the window is started.
 #[derive(Clone, Debug, Default)]
@@ -182,7 +180,7 @@ impl App {
         theme::install(&creation.egui_ctx, settings.theme);
         let mut adapter = String::from("none");
         if let Some(render_state) = &creation.wgpu_render_state {
-            crate::render::install(render_state);
+            crate::render::install(&creation.egui_ctx, render_state);
             let info = render_state.adapter.get_info();
             adapter = format!("{} ({:?})", info.name, info.backend);
         }
@@ -261,8 +259,6 @@ impl App {
 
     fn panels_ui(&mut self, ui: &mut egui::Ui) -> Vec<Command> {
         let mut commands = Vec::new();
-        let ground = ui.visuals().panel_fill;
-        SurfaceDraw { rect: ui.max_rect(), corner: 0.0, colour: ground }.paint(ui.painter());
         let bar = egui::Frame::side_top_panel(ui.style()).fill(egui::Color32::TRANSPARENT);
         let colors = theme::palette(ui.visuals());
         let top_bar = egui::Panel::top("top bar").frame(bar).show_separator_line(false).show(ui, |ui| {
@@ -416,7 +412,6 @@ impl eframe::App for App {
             self.apply(command, &context);
         }
         self.settle();
-        large_triangles::lay_out_large(&context);
         if changed {
             context.request_repaint();
         }

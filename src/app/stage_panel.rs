@@ -11,7 +11,7 @@ use super::theme::{self, Palette};
 use crate::engine::Localized;
 use crate::geometry::{Letterbox, Point, Rect, Size};
 use crate::media::Frame;
-use crate::render::{self, Colormap, Drawing, Fill, Overlay, OverlayStyle, StageDraw, SurfaceDraw, Threshold};
+use crate::render::{self, Colormap, Drawing, Fill, Overlay, OverlayStyle, StageDraw, Threshold};
 
 /// What the stage remembers between passes.
 #[derive(Default)]
@@ -39,7 +39,7 @@ impl StagePanel {
         let response = ui.allocate_rect(rect, Sense::click_and_drag());
         response
             .widget_info(|| egui::WidgetInfo::labeled(egui::accesskit::Role::Image, true, stage_description(state)));
-        SurfaceDraw { rect, corner: 4.0, colour: colors.stage }.paint(ui.painter());
+        ui.painter().rect_filled(rect, 4.0, colors.stage);
         self.frame_rect = None;
         let Some(open) = &state.open else {
             empty_ui(ui, rect, state, colors, commands);

@@ -8,7 +8,6 @@ use super::state::{AppState, ModelSlot};
 use super::theme::{self, Palette};
 use super::timeline_pictures::{ThumbnailSheet, TimelinePictures};
 use crate::engine::LaneValue;
-use crate::render::SurfaceDraw;
 
 /// What the timeline remembers between passes.
 pub struct TimelinePanel {
@@ -126,7 +125,7 @@ impl TimelinePanel {
             lane
         };
 
-        let well = |rect| SurfaceDraw { rect, corner: 3.0, colour: colors.well };
+        let well = |rect| painter.rect_filled(rect, 3.0, colors.well);
         let ruler = row(RULER, "", None);
         ruler_ui(&painter, ruler, axis, colors);
         let pictures = match &mut self.pictures {
@@ -135,17 +134,17 @@ impl TimelinePanel {
         };
 
         let strip = row(THUMBNAILS, "Frames", None);
-        well(strip).paint(&painter);
+        well(strip);
         if let Some(sheet) = pictures.thumbnails(ui.ctx(), &open.thumbnails) {
             thumbnails_ui(&painter, strip, axis, open.duration_secs, sheet);
         }
 
         let wave = row(WAVEFORM, "Sound", None);
-        well(wave).paint(&painter);
+        well(wave);
         waveform_ui(&painter, wave, axis, state, colors);
 
         let spectrum = row(SPECTROGRAM, "Spectrum", None);
-        well(spectrum).paint(&painter);
+        well(spectrum);
         if let Some(sound) = state.heard_picture() {
             let pixels = (spectrum.width() * ui.ctx().pixels_per_point()) as usize;
             if let Some(shown) = pictures.spectrum(ui.ctx(), sound, [axis.start_secs, axis.end_secs], pixels) {
@@ -157,7 +156,7 @@ impl TimelinePanel {
         windows_ui(&painter, spectrum, axis, state);
 
         let truth = row(TRUTH, "Truth", None);
-        well(truth).paint(&painter);
+        well(truth);
         for (start, end) in open.truth_spans() {
             let span = Rect::from_x_y_ranges(axis.x(*start)..=axis.x(*end), truth.shrink(3.0).y_range());
             painter.with_clip_rect(truth).rect_filled(span, 2.0, colors.truth.gamma_multiply(0.55));
@@ -165,7 +164,7 @@ impl TimelinePanel {
 
         for slot in state.models.iter().filter(|slot| slot.visible) {
             let lane = row(LANE, slot.name(), Some(theme::model_color(slot.color)));
-            well(lane).paint(&painter);
+            well(lane);
             lane_ui(&painter, lane, axis, state, slot, colors);
         }
 

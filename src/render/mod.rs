@@ -5,6 +5,7 @@
 //! is plain data ([`Drawing`]); it becomes an egui paint callback, or pixels in memory through [`Offscreen`], by the same
 //! pipelines.
 
+mod changes;
 mod colormap;
 mod offscreen;
 mod overlay;
@@ -15,14 +16,14 @@ mod processor;
 mod renderer;
 mod stage;
 mod store;
-mod surface;
 mod textures;
 mod tiles;
 mod uniforms;
+mod window;
 
 pub use colormap::Colormap;
 pub use offscreen::{Offscreen, RenderError, Rgba8Image};
 pub use overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay, OverlayStyle, Threshold};
-pub use renderer::{Drawing, DrawnBy, install};
+pub use renderer::{Drawing, DrawnBy, install, install_drawn_by};
 pub use stage::{StageDraw, View};
-pub use surface::SurfaceDraw;
+pub use window::WindowDraw;

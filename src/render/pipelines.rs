@@ -16,7 +16,6 @@ const OVERLAY: &str = include_str!("../../shaders/overlay.wgsl");
 const DIFFERENCE: &str = include_str!("../../shaders/difference.wgsl");
 const AGREEMENT: &str = include_str!("../../shaders/agreement.wgsl");
 const PIXELS: &str = include_str!("../../shaders/pixels.wgsl");
-const SURFACE: &str = include_str!("../../shaders/surface.wgsl");
 
 /// How many samples of a picture's planes make a pixel, in either direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -71,10 +70,6 @@ pub(super) enum PipelineKind {
     Pixels {
         opaque: bool,
     },
-    Surface {
-        round: bool,
-        opaque: bool,
-    },
 }
 
 /// A kind of pipeline in terms of its shader.
@@ -89,13 +84,12 @@ struct Recipe {
 enum Textures {
     Planes,
     Maps,
-    None,
 }
 
 impl PipelineKind {
     /// Whether every pixel that it draws hides what was there, so that this need not be read.
     fn covers(self) -> bool {
-        matches!(self, Self::Picture(_) | Self::Pixels { opaque: true } | Self::Surface { round: false, opaque: true })
+        matches!(self, Self::Picture(_) | Self::Pixels { opaque: true })
     }
 
     /// Whether it draws parts of a map, each an instance with a [`Part`] of its own; else one whole rectangle.
@@ -139,7 +133,6 @@ impl PipelineKind {
             }
             Self::Agreement { edged } => (Shader::Agreement, "fragment", Textures::Maps, vec![told("edged", edged)]),
             Self::Pixels { .. } => (Shader::Pixels, "fragment", Textures::Planes, Vec::new()),
-            Self::Surface { round, .. } => (Shader::Surface, "fragment", Textures::None, vec![told("round", round)]),
         };
         Recipe { shader, fragment_entry, textures, constants }
     }
@@ -153,17 +146,15 @@ enum Shader {
     Difference,
     Agreement,
     Pixels,
-    Surface,
 }
 
 /// Of each shader its name and the files that it is joined of.
-const SHADERS: [(&str, &[&str]); 6] = [
+const SHADERS: [(&str, &[&str]); 5] = [
     ("picture", &[PLACEMENT, PICTURE]),
     ("overlay", &[PLACEMENT, CELLS, OVERLAY]),
     ("difference", &[PLACEMENT, CELLS, DIFFERENCE]),
     ("agreement", &[PLACEMENT, CELLS, AGREEMENT]),
     ("pixels", &[PLACEMENT, PIXELS]),
-    ("surface", &[PLACEMENT, SURFACE]),
 ];
 
 pub(super) struct Pipelines {
@@ -232,13 +223,12 @@ impl Pipelines {
         let Recipe { shader, fragment_entry, textures, constants } = kind.recipe();
         let (label, module) = (SHADERS[shader as usize].0, &self.shaders[shader as usize]);
         let textures = match textures {
-            Textures::Planes => Some(&self.planes_layout),
-            Textures::Maps => Some(&self.maps_layout),
-            Textures::None => None,
+            Textures::Planes => &self.planes_layout,
+            Textures::Maps => &self.maps_layout,
         };
         let layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(label),
-            bind_group_layouts: &[Some(&self.uniform_layout), textures],
+            bind_group_layouts: &[Some(&self.uniform_layout), Some(textures)],
             immediate_size: 0,
         });
         device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {

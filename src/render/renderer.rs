@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use eframe::{egui_wgpu, wgpu};
 
 use super::pipelines::{DrawBuffers, PipelineKind, Pipelines};
-use super::processor::Composer;
+use super::processor::{Composer, PixelRect};
 use super::stage::StageDraw;
-use super::store::{Bound, Gpu, TextureStore};
-use super::surface::SurfaceDraw;
+use super::store::{Bound, Gpu, PixelTexture, TextureStore};
 use super::textures::Pool;
 use super::tiles::Part;
-use super::uniforms::{PlacementUniform, SLOT_BYTES};
+use super::uniforms::{PixelsUniform, PlacementUniform, SLOT_BYTES};
+use super::window::{WindowDraw, WindowPicture};
 
 /// Who makes the pixels of a stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl DrawnBy {
 #[derive(Clone, Debug)]
 pub enum Drawing {
     Stage(StageDraw),
-    Surface(SurfaceDraw),
+    /// Made for itself by what [`install`] adds to egui.
+    Window(WindowDraw),
 }
 
 impl From<StageDraw> for Drawing {
@@ -44,9 +45,9 @@ impl From<StageDraw> for Drawing {
     }
 }
 
-impl From<SurfaceDraw> for Drawing {
-    fn from(surface: SurfaceDraw) -> Self {
-        Self::Surface(surface)
+impl From<WindowDraw> for Drawing {
+    fn from(window: WindowDraw) -> Self {
+        Self::Window(window)
     }
 }
 
@@ -55,17 +56,24 @@ impl Drawing {
     pub fn into_callback(self) -> egui::PaintCallback {
         let rect = match &self {
             Self::Stage(stage) => stage.clip,
-            Self::Surface(surface) => surface.rect,
+            Self::Window(window) => window.rect,
         };
         egui_wgpu::Callback::new_paint_callback(rect, DrawingCallback { drawing: self, prepared: Mutex::new(None) })
     }
 }
 
 /// Builds the pipelines for a window. To be called once, when the application is created.
-pub fn install(render_state: &egui_wgpu::RenderState) {
-    let drawn_by = DrawnBy::fastest(&render_state.adapter.get_info());
+pub fn install(context: &egui::Context, render_state: &egui_wgpu::RenderState) {
+    install_drawn_by(context, render_state, DrawnBy::fastest(&render_state.adapter.get_info()));
+}
+
+/// The same with a choice of who draws.
+pub fn install_drawn_by(context: &egui::Context, render_state: &egui_wgpu::RenderState, drawn_by: DrawnBy) {
     let renderer = Renderer::new(&render_state.device, &render_state.queue, render_state.target_format, drawn_by);
     render_state.renderer.write().callback_resources.insert(renderer);
+    if drawn_by == DrawnBy::Processor {
+        context.add_plugin(WindowPicture::new(render_state.clone()));
+    }
 }
 
 struct DrawingCallback {
@@ -183,6 +191,19 @@ impl DrawList {
         }
     }
 
+    /// A draw of pixels at their place.
+    pub(super) fn push_pixels(&mut self, pixels: Arc<PixelTexture>, at: &PixelRect, opaque: bool, target: Target) {
+        let rect = [at.columns.start, at.rows.start, at.columns.end, at.rows.end].map(|edge| edge as f32);
+        let placement = PlacementUniform {
+            frame_rect: rect,
+            clip_rect: rect,
+            target_size: target.size_px.map(|side| side as f32),
+            pixels_per_point: target.pixels_per_point,
+            reserved: 0.0,
+        };
+        self.push(PipelineKind::Pixels { opaque }, Bound::Pixels(pixels), PixelsUniform { placement });
+    }
+
     fn push_draw(
         &mut self,
         pipeline: PipelineKind,
@@ -214,6 +235,11 @@ impl Renderer {
         }
     }
 
+    /// Pixels to draw, in a texture that was made to be drawn on, too.
+    pub(super) fn bind_pixels(&self, device: &wgpu::Device, texture: wgpu::Texture) -> PixelTexture {
+        PixelTexture::of(device, &self.pipelines, texture)
+    }
+
     /// Uploads what is new and writes the uniforms.
     pub(super) fn prepare(&mut self, gpu: Gpu<'_>, drawing: &Drawing, target: Target) -> Prepared {
         let mut list = DrawList::default();
@@ -221,7 +247,7 @@ impl Renderer {
             Drawing::Stage(stage) => {
                 stage.collect(gpu, &mut self.store, self.composer.as_mut(), target, &mut list);
             }
-            Drawing::Surface(surface) => surface.collect(target, &mut list),
+            Drawing::Window(window) => window.collect(target, &mut list),
         }
         for draw in &list.draws {
             let kind = draw.pipeline;
@@ -247,9 +273,7 @@ impl Renderer {
             let Some(pipeline) = self.built.get(&draw.pipeline) else { continue };
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &prepared.buffers.bind_group, &[draw.uniform_offset]);
-            if let Some(textures) = draw.bound.bind_group() {
-                pass.set_bind_group(1, textures, &[]);
-            }
+            pass.set_bind_group(1, draw.bound.bind_group(), &[]);
             if draw.parts.is_some() {
                 pass.set_vertex_buffer(0, prepared.buffers.part_buffer.slice(..));
             }

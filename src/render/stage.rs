@@ -11,8 +11,7 @@ use super::renderer::{DrawList, Target};
 use super::store::{Bound, Gpu, TextureStore};
 use super::tiles::{MapTiles, Part, Side};
 use super::uniforms::{
-    AgreementUniform, DifferenceUniform, OverlayUniform, PixelsUniform, PlacementUniform, RuleUniform,
-    colour_with_alpha, range_scale,
+    AgreementUniform, DifferenceUniform, OverlayUniform, PlacementUniform, RuleUniform, colour_with_alpha, range_scale,
 };
 use crate::heatmap::Grid;
 use crate::media::Frame;
@@ -75,7 +74,7 @@ impl StageDraw {
             View::Difference | View::Agreement { .. } => Vec::new(),
         };
         match composer {
-            Some(composer) => self.push_pixels(gpu, store, composer, placement, &passes, list),
+            Some(composer) => self.push_pixels(gpu, store, composer, target, &passes, list),
             None => {
                 self.push_picture(gpu, store, placement, list);
                 passes.into_iter().for_each(|pass| pass.push(gpu, store, list));
@@ -111,10 +110,11 @@ impl StageDraw {
         gpu: Gpu<'_>,
         store: &mut TextureStore,
         composer: &mut Composer,
-        placement: PlacementUniform,
+        target: Target,
         passes: &[OverlayPass],
         list: &mut DrawList,
     ) {
+        let placement = target.placement(self.frame_rect, self.clip);
         let picture = self.picture.as_ref().filter(|frame| processor::can_make(frame));
         if picture.is_none() {
             self.push_picture(gpu, store, placement, list);
@@ -129,10 +129,7 @@ impl StageDraw {
         }
         if let Some((rect, pixels)) = composer.compose(&Scene { placement, picture, passes }) {
             let texture = store.pixels(gpu, [rect.columns.len() as u32, rect.rows.len() as u32], pixels);
-            let rect = [rect.columns.start, rect.rows.start, rect.columns.end, rect.rows.end].map(|edge| edge as f32);
-            let uniform =
-                PixelsUniform { placement: PlacementUniform { frame_rect: rect, clip_rect: rect, ..placement } };
-            list.push(PipelineKind::Pixels { opaque }, Bound::Pixels(texture), uniform);
+            list.push_pixels(texture, &rect, opaque, target);
         }
     }
 }

@@ -56,17 +56,15 @@ pub(super) enum Bound {
     Map(Arc<MapTexture>),
     Pixels(Arc<PixelTexture>),
     Pair { bind_group: wgpu::BindGroup, _maps: [Arc<MapTexture>; 2] },
-    Nothing,
 }
 
 impl Bound {
-    pub(super) fn bind_group(&self) -> Option<&wgpu::BindGroup> {
+    pub(super) fn bind_group(&self) -> &wgpu::BindGroup {
         match self {
-            Self::Picture(picture) => Some(&picture.bind_group),
-            Self::Map(map) => Some(&map.bind_group),
-            Self::Pixels(pixels) => Some(&pixels.bind_group),
-            Self::Pair { bind_group, .. } => Some(bind_group),
-            Self::Nothing => None,
+            Self::Picture(picture) => &picture.bind_group,
+            Self::Map(map) => &map.bind_group,
+            Self::Pixels(pixels) => &pixels.bind_group,
+            Self::Pair { bind_group, .. } => bind_group,
         }
     }
 }
@@ -157,7 +155,7 @@ impl TextureStore {
 
     /// Pixels that the processor has made, four bytes each.
     pub(super) fn pixels(&mut self, gpu: Gpu<'_>, size: [u32; 2], bytes: &[u8]) -> Arc<PixelTexture> {
-        let fits = |held: &PixelTexture| [held.texture.width(), held.texture.height()] == size;
+        let fits = |held: &PixelTexture| held.size() == size;
         let texture = self.pixels.take(fits, || PixelTexture::new(gpu, &self.pipelines, size));
         write_texture(gpu.queue, &texture.texture, 4, bytes);
         texture
@@ -231,6 +229,7 @@ impl PictureTextures {
     }
 }
 
+#[derive(Debug)]
 pub(super) struct PixelTexture {
     texture: wgpu::Texture,
     bind_group: wgpu::BindGroup,
@@ -239,9 +238,18 @@ pub(super) struct PixelTexture {
 impl PixelTexture {
     fn new(gpu: Gpu<'_>, pipelines: &Pipelines, size: [u32; 2]) -> Self {
         let texture = create_texture(gpu.device, "pixels", size, wgpu::TextureFormat::Rgba8Unorm);
+        Self::of(gpu.device, pipelines, texture)
+    }
+
+    pub(super) fn of(device: &wgpu::Device, pipelines: &Pipelines, texture: wgpu::Texture) -> Self {
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-        let bind_group = pipelines.bind_planes(gpu.device, [&view; 3]);
+        let bind_group = pipelines.bind_planes(device, [&view; 3]);
         Self { texture, bind_group }
+    }
+
+    /// Width and height.
+    pub(super) fn size(&self) -> [u32; 2] {
+        [self.texture.width(), self.texture.height()]
     }
 }
 

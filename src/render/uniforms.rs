@@ -115,15 +115,6 @@ pub(super) struct AgreementUniform {
 
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Pod, Zeroable)]
-pub(super) struct SurfaceUniform {
-    pub placement: PlacementUniform,
-    pub colour: [f32; 4],
-    pub corner: f32,
-    pub reserved: [f32; 3],
-}
-
-#[repr(C)]
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
 pub(super) struct PixelsUniform {
     pub placement: PlacementUniform,
 }
@@ -173,9 +164,8 @@ mod tests {
             size_of::<OverlayUniform>(),
             size_of::<DifferenceUniform>(),
             size_of::<AgreementUniform>(),
-            size_of::<SurfaceUniform>(),
             size_of::<PixelsUniform>(),
         ];
-        assert_eq!(sizes, [176, 144, 112, 128, 80, 48]);
+        assert_eq!(sizes, [176, 144, 112, 128, 48]);
     }
 }

@@ -36,3 +36,4 @@ mod urbansas_figures;
 mod views;
 mod systems;
 mod window;
+mod window_picture;

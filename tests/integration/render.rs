@@ -10,10 +10,11 @@ use sonolens::media::{ChromaSiting, ColorDescription, Frame, Matrix, Orientation
 use sonolens::metrics::{Binarized, protocols};
 use sonolens::render::{
     Colormap, Drawing, DrawnBy, Edge, Fill, Interpolation, Offscreen, Overlay, OverlayStyle, Rgba8Image, StageDraw,
-    SurfaceDraw, Threshold, View, install, palette,
+    Threshold, View, palette,
 };
 
 use crate::support::frames::{color, frame_of};
+use crate::support::windows::window;
 
 const SIDE: usize = 224;
 const TRANSPARENT: [u8; 4] = [0; 4];
@@ -504,29 +505,21 @@ fn crisp_pixels_show_each_sample_as_a_rectangle() {
 /// As a panel is that is scrolled or dragged half out of the window.
 #[test]
 fn a_half_visible_panel_is_cut_and_not_squeezed() {
-    let setup = egui_kittest::wgpu::default_wgpu_setup();
-    let state = egui_kittest::wgpu::create_render_state(setup, eframe::egui_wgpu::RendererOptions::PREDICTABLE);
-    install(&state);
-    let renderer = egui_kittest::wgpu::WgpuTestRenderer::from_render_state(state);
     let frame = Arc::new(gradients(Size::new(100, 62), PlaneLayout::Gbr, 8, ColorDescription::RGB));
     let panel = Rect::from_min_max(pos2(-80.0, -31.0), pos2(120.0, 93.0));
     let drawing = StageDraw { picture: Some(frame.clone()), frame_rect: panel, clip: panel, ..stage(Size::new(1, 1)) };
-    let mut harness = egui_kittest::Harness::builder()
-        .with_size(vec2(160.0, 110.0))
-        .with_pixels_per_point(1.0)
-        .renderer(renderer)
-        .build_ui(move |ui| {
-            let callback = Drawing::from(drawing.clone()).into_callback();
-            ui.ctx().layer_painter(egui::LayerId::background()).add(callback);
-        });
+    let mut harness = window(vec2(160.0, 110.0), DrawnBy::Processor, move |ui| {
+        let callback = Drawing::from(drawing.clone()).into_callback();
+        ui.ctx().layer_painter(egui::LayerId::background()).add(callback);
+    });
     harness.run();
-    let window = harness.render().unwrap();
+    let shown = harness.render().unwrap();
 
     both_ways(|offscreen| {
         let alone = drawn(offscreen, &frame, Size::new(200, 124));
         for y in 0..93 {
             for x in 0..120 {
-                let (shown, expected) = (window.get_pixel(x, y).0, alone.pixel(x + 80, y + 31).unwrap());
+                let (shown, expected) = (shown.get_pixel(x, y).0, alone.pixel(x + 80, y + 31).unwrap());
                 let off = (0..3).map(|channel| shown[channel].abs_diff(expected[channel])).max().unwrap();
                 assert!(off <= 1, "at {x}, {y}: {shown:?} instead of {expected:?}");
             }
@@ -570,28 +563,4 @@ fn frames_that_are_not_what_they_say_are_not_drawn() {
         assert!(offscreen.render(&[], Size::new(0, 5), 1.0, TRANSPARENT).is_err());
         assert!(offscreen.render(&[], Size::new(1 << 20, 5), 1.0, TRANSPARENT).is_err());
     });
-}
-
-#[test]
-fn a_ground_covers_its_pixels_and_leaves_its_corners() {
-    let mut offscreen = Offscreen::new().unwrap();
-    let rect = Rect::from_min_max(pos2(10.0, 20.5), pos2(60.0, 50.0));
-    let colour = egui::Color32::from_rgb(40, 120, 200);
-    let surface = SurfaceDraw { rect, corner: 8.0, colour };
-    let image = offscreen.render(&[surface.into()], Size::new(80, 70), 1.0, [0, 0, 0, 255]).unwrap();
-    let pixel = |x, y| image.pixel(x, y).unwrap();
-    let full = [40, 120, 200, 255];
-    let black = [0, 0, 0, 255];
-    for inside in [(10, 35), (59, 35), (35, 21), (35, 49), (13, 23), (56, 46)] {
-        assert_eq!(pixel(inside.0, inside.1), full, "{inside:?}");
-    }
-    for outside in [(9, 35), (60, 35), (35, 19), (35, 50), (10, 21), (59, 49)] {
-        assert_eq!(pixel(outside.0, outside.1), black, "{outside:?}");
-    }
-    // The circle's edge is smoothed: 8 √2 − 8 ≈ 3.3 pixels along the diagonal lie outside.
-    let edge: Vec<u8> = (0..6).map(|step| pixel(10 + step, 49 - step)[2]).collect();
-    assert!(edge.is_sorted() && edge[0] == 0 && edge[5] == 200, "{edge:?}");
-    let clear = SurfaceDraw { corner: 0.0, colour: colour.gamma_multiply(0.5), ..surface };
-    let image = offscreen.render(&[clear.into()], Size::new(80, 70), 1.0, [100, 100, 100, 255]).unwrap();
-    assert!(image.pixel(30, 30).unwrap()[0].abs_diff(70) <= 1, "{:?}", image.pixel(30, 30));
 }

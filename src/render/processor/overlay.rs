@@ -306,8 +306,7 @@ impl Line<'_> {
             PipelineKind::Picture(_)
             | PipelineKind::Difference { .. }
             | PipelineKind::Agreement { .. }
-            | PipelineKind::Pixels { .. }
-            | PipelineKind::Surface { .. } => {}
+            | PipelineKind::Pixels { .. } => {}
         }
     }
 

@@ -11,6 +11,7 @@ pub mod small_models;
 pub mod slurm;
 pub mod sound_server;
 pub mod tones;
+pub mod windows;
 
 use std::path::PathBuf;
 
