@@ -10,6 +10,7 @@ use eframe::wgpu;
 
 use super::renderer::{Drawing, DrawnBy, Renderer, Target};
 use super::store::Gpu;
+use super::textures::create_texture_for;
 use crate::geometry::Size;
 
 /// How long a picture may take. A software rasterizer under load is slow; a lost device never answers.
@@ -185,16 +186,8 @@ impl Offscreen {
         if ![width, height].iter().all(|side| (1..=limit).contains(side)) {
             return Err(RenderError::Size { width, height, limit, adapter: self.adapter_name() });
         }
-        Ok(self.device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("offscreen target"),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: TARGET_FORMAT,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        }))
+        let usage = wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC;
+        Ok(create_texture_for(&self.device, "offscreen target", [width, height], TARGET_FORMAT, usage))
     }
 
     fn wait_for(&self, submission: wgpu::SubmissionIndex) -> Result<(), RenderError> {

@@ -124,14 +124,20 @@ pub(super) struct Target {
 
 impl Target {
     /// Where something lies and what may be seen of it, both given in points.
-    pub(super) fn placement(&self, whole: egui::Rect, clip: egui::Rect) -> PlacementUniform {
-        let scale = self.pixels_per_point;
-        let pixels = |rect: egui::Rect| [rect.left(), rect.top(), rect.right(), rect.bottom()].map(|edge| edge * scale);
+    pub(super) fn placement(self, whole: egui::Rect, clip: egui::Rect) -> PlacementUniform {
+        let pixels = |rect: egui::Rect| {
+            [rect.left(), rect.top(), rect.right(), rect.bottom()].map(|edge| edge * self.pixels_per_point)
+        };
+        self.placement_px(pixels(whole), pixels(clip))
+    }
+
+    /// The same of left, top, right and bottom edges in pixels.
+    fn placement_px(self, frame_rect: [f32; 4], clip_rect: [f32; 4]) -> PlacementUniform {
         PlacementUniform {
-            frame_rect: pixels(whole),
-            clip_rect: pixels(clip),
+            frame_rect,
+            clip_rect,
             target_size: self.size_px.map(|side| side as f32),
-            pixels_per_point: scale,
+            pixels_per_point: self.pixels_per_point,
             reserved: 0.0,
         }
     }
@@ -194,14 +200,11 @@ impl DrawList {
     /// A draw of pixels at their place.
     pub(super) fn push_pixels(&mut self, pixels: Arc<PixelTexture>, at: &PixelRect, opaque: bool, target: Target) {
         let rect = [at.columns.start, at.rows.start, at.columns.end, at.rows.end].map(|edge| edge as f32);
-        let placement = PlacementUniform {
-            frame_rect: rect,
-            clip_rect: rect,
-            target_size: target.size_px.map(|side| side as f32),
-            pixels_per_point: target.pixels_per_point,
-            reserved: 0.0,
-        };
-        self.push(PipelineKind::Pixels { opaque }, Bound::Pixels(pixels), PixelsUniform { placement });
+        self.push(
+            PipelineKind::Pixels { opaque },
+            Bound::Pixels(pixels),
+            PixelsUniform { placement: target.placement_px(rect, rect) },
+        );
     }
 
     fn push_draw(

@@ -16,6 +16,7 @@ use super::changes::{Places, changed_places, overlap, parted, touched_pixels};
 use super::processor::PixelRect;
 use super::renderer::{DrawList, Drawing, Renderer, Target};
 use super::store::PixelTexture;
+use super::textures::create_texture_for;
 
 /// Copies a picture of the window to the window.
 #[derive(Clone, Debug)]
@@ -83,17 +84,15 @@ impl WindowPicture {
     fn draw(&self, context: &Context, kept: &Kept, places: &Places) {
         let egui_wgpu::RenderState { device, queue, renderer, .. } = &self.render_state;
         let Screen { size_px, pixels_per_point, ground } = kept.screen;
+        let with_pixels = |shape| Some((shape, touched_pixels(shape, pixels_per_point)?));
+        let seen: Vec<_> = kept.shapes.iter().filter_map(with_pixels).collect();
         let mut primitives: Vec<ClippedPrimitive> = Vec::new();
         for place in places.rects(size_px) {
             let place_points = place / pixels_per_point;
             let ground = ClippedShape::new(place_points, Shape::rect_filled(place_points, 0.0, ground));
-            let touching = kept
-                .shapes
-                .iter()
-                .filter(|shape| touched_pixels(shape, pixels_per_point).is_some_and(|touched| overlap(touched, place)));
-            let shapes = touching.map(|shape| {
+            let shapes = seen.iter().filter(|(_, touched)| overlap(*touched, place)).map(|(shape, _)| {
                 let clip_rect = shape.clip_rect.intersect(place_points);
-                ClippedShape { clip_rect, ..shape.clone() }
+                ClippedShape { clip_rect, ..(*shape).clone() }
             });
             let shapes = std::iter::once(ground).chain(shapes).collect();
             primitives.extend(context.tessellate(shapes, pixels_per_point));
@@ -129,16 +128,8 @@ impl WindowPicture {
         if width.min(height) == 0 || width.max(height) > device.limits().max_texture_dimension_2d {
             return None;
         }
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("window picture"),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: *target_format,
-            usage: wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT,
-            view_formats: &[],
-        });
+        let usage = wgpu::TextureUsages::TEXTURE_BINDING | wgpu::TextureUsages::RENDER_ATTACHMENT;
+        let texture = create_texture_for(device, "window picture", screen.size_px, *target_format, usage);
         let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
         let texture = renderer.read().callback_resources.get::<Renderer>()?.bind_pixels(device, texture);
         Some(Kept { screen, texture: Arc::new(texture), view, shapes: Vec::new() })
