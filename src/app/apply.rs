@@ -228,6 +228,7 @@ impl App {
         let Some(open) = &self.state.open else { return };
         let secs = secs.clamp(0.0, open.duration_secs);
         self.state.player.seek(secs);
+        self.state.frames_played.jump();
         self.state.player.scrub_snippet(secs);
         // The next command of the same pass starts from here.
         self.update_clock();

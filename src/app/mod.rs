@@ -18,6 +18,7 @@ mod notices;
 mod open_clip;
 mod opening;
 mod palette_window;
+mod passes;
 mod project;
 mod project_desk;
 mod protocol_parts;
@@ -59,6 +60,7 @@ use timeline_panel::TimelinePanel;
 
 use crate::engine::Wake;
 use crate::localizers::store::Shelf;
+use crate::render::DrawnBy;
 
 /// How the window is started.
 #[derive(Clone, Debug, Default)]
@@ -99,6 +101,7 @@ pub struct App {
     /// Models are loaded for the demo as soon as it is known which ones there are.
     demo_models_wanted: bool,
     remote: remote::Remote,
+    passes: Arc<passes::Passes>,
     /// What must be told to the engine and player in this pass.
     wish_changed: bool,
     sound_changed: bool,
@@ -168,8 +171,6 @@ impl App {
     /// # Errors
     /// The control socket cannot be opened.
     pub fn new(creation: &eframe::CreationContext<'_>, options: StartOptions) -> Result<Self, IpcError> {
-        let context = creation.egui_ctx.clone();
-        let wake: Wake = Arc::new(move || context.request_repaint());
         let settings_path = options.settings_path.clone().or_else(Settings::default_path);
         let loaded = settings_path.as_deref().map(Settings::load);
         let (settings, settings_error) = match loaded {
@@ -179,12 +180,20 @@ impl App {
         };
         theme::install(&creation.egui_ctx, settings.theme);
         let mut adapter = String::from("none");
+        let mut drawn_by = DrawnBy::Shaders;
         if let Some(render_state) = &creation.wgpu_render_state {
-            crate::render::install(&creation.egui_ctx, render_state);
+            drawn_by = crate::render::install(&creation.egui_ctx, render_state);
             let info = render_state.adapter.get_info();
             adapter = format!("{} ({:?})", info.name, info.backend);
         }
-        let server = options.ipc.as_deref().map(|path| ipc::Server::open(path, Arc::clone(&wake))).transpose()?;
+        let context = creation.egui_ctx.clone();
+        let answer: Wake = Arc::new(move || context.request_repaint());
+        let server = options.ipc.as_deref().map(|path| ipc::Server::open(path, answer)).transpose()?;
+        let passes = Arc::new(passes::Passes::new(creation.egui_ctx.clone(), drawn_by == DrawnBy::Processor));
+        let wake: Wake = {
+            let passes = Arc::clone(&passes);
+            Arc::new(move || passes.wake())
+        };
         // A settings file that could not be read is left alone.
         let writable_settings = settings_path.filter(|_| settings_error.is_none());
         let mut state = AppState::new(settings, writable_settings, wake);
@@ -214,6 +223,7 @@ impl App {
             demo_begins: false,
             demo_models_wanted: false,
             remote: remote::Remote::new(server),
+            passes,
             wish_changed: true,
             sound_changed: true,
             scoring_changed: true,
@@ -402,6 +412,9 @@ impl eframe::App for App {
         let context = ui.ctx().clone();
         self.pixels_per_point = context.pixels_per_point();
         self.update(&context);
+        let drawn = self.state.frame();
+        self.state.count_frame();
+        self.passes.begin();
         let mut commands = self.pressed(&context);
         commands.extend(self.panels_ui(ui));
         for file in context.input(|input| input.raw.dropped_files.clone()) {
@@ -415,9 +428,12 @@ impl eframe::App for App {
         if changed {
             context.request_repaint();
         }
-        if let Some(wait) = self.until_next_pass() {
+        // A frame that became due while the panels were made is not left out.
+        let next_frame = self.until_next_frame().map(|wait| if self.state.frame() == drawn { wait } else { passes::AT_ONCE });
+        if let Some(wait) = self.until_next_pass(next_frame) {
             context.request_repaint_after(wait);
         }
+        self.passes.plan(next_frame.filter(|_| self.state.shows_due_frame()));
         self.state.pass_ms = started.elapsed().as_secs_f32() * 1000.0;
     }
 
@@ -432,11 +448,10 @@ impl eframe::App for App {
 }
 
 impl App {
-    /// When the picture changes by itself next.
-    fn until_next_pass(&self) -> Option<Duration> {
-        let frame = self.state.playback.playing.then(|| self.until_next_frame());
+    /// When the window changes by itself next, the picture after `next_frame`.
+    fn until_next_pass(&self, next_frame: Option<Duration>) -> Option<Duration> {
         let notice = self.state.notices.secs_to_change().map(|secs| Duration::from_secs_f32(secs + 0.05));
         let jobs = (!self.state.jobs.views().is_empty()).then_some(Duration::from_millis(250));
-        [frame, notice, jobs].into_iter().flatten().min()
+        [next_frame, notice, jobs].into_iter().flatten().min()
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::dataset::{Annotation, Clip, ClipAnnotations, FileKind, Moment, Span};
 use crate::engine::{ClipPictures, Job, JobControl, Material};
 use crate::geometry::{Rect, Size};
-use crate::media::{self, FrameServer, FrameTable, Media, Picture, Soundtrack, VideoReader};
+use crate::media::{self, Frame, FrameServer, FrameTable, Media, Picture, Soundtrack, VideoReader};
 use crate::playback::DUE_TOLERANCE_SECS;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -204,6 +204,12 @@ impl OpenClip {
 
     pub fn frame_count(&self) -> usize {
         self.table.as_ref().map_or(0, |table| table.len())
+    }
+
+    /// The frame on screen, or the nearest one while it is being decoded.
+    pub fn shown_frame(&self) -> Option<Arc<Frame>> {
+        let server = self.server.as_ref()?;
+        server.get(self.frame).or_else(|| server.nearest(self.frame))
     }
 
     /// When a frame is shown, seconds of the clip; the clip's start where there are no frames.

@@ -119,16 +119,12 @@ fn png_bytes(picture: &egui::ColorImage) -> Result<Vec<u8>, String> {
 /// What is on screen.
 pub(super) fn state_json(state: &AppState) -> Value {
     let clip = state.open.as_ref().map(|open| {
-        let shown = open
-            .server
-            .as_ref()
-            .and_then(|server| server.get(open.frame).or_else(|| server.nearest(open.frame)).map(|frame| frame.index));
         json!({
             "name": open.clip.name,
             "path": open.clip.media.picture().or(open.clip.media.sound()).map(|path| path.display().to_string()),
             "class": open.clip.class,
             "frame": open.frame,
-            "frame_shown": shown,
+            "frame_shown": open.shown_frame().map(|frame| frame.index),
             "frame_secs": open.frame_secs(open.frame),
             "frames": open.frame_count(),
             "duration_secs": open.duration_secs,
@@ -198,6 +194,7 @@ pub(super) fn state_json(state: &AppState) -> Value {
         "review": state.selected_clip.and_then(|index| state.clips.get(index)?.review),
         "selected_clip": state.selected_clip.map(|index| index + 1),
         "playing": state.playback.playing,
+        "frames_played": { "shown": state.frames_played.shown, "dropped": state.frames_played.dropped },
         "position_secs": state.playback.position_secs,
         "position_read_at_unix_secs": position_read_at,
         "speed": state.playback.speed,

@@ -49,8 +49,7 @@ impl StagePanel {
             message_ui(ui, rect, "This is a sound alone", "Its waveform and spectrum are on the timeline", colors);
             return;
         };
-        let shown =
-            open.server.as_ref().and_then(|server| server.get(open.frame).or_else(|| server.nearest(open.frame)));
+        let shown = open.shown_frame();
         let tiles = tiles(state, rect);
         for tile in &tiles {
             tile_ui(ui, state, tile, frame_size, shown.as_ref(), self.box_drag.as_ref(), colors);

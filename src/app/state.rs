@@ -9,6 +9,7 @@ use super::box_editor::Editing;
 use super::command::StageView;
 use super::notices::Notices;
 use super::open_clip::OpenClip;
+use super::passes::FramesPlayed;
 use super::project_desk::ProjectDesk;
 use super::settings::Settings;
 use super::sound_picture::SoundPicture;
@@ -214,6 +215,7 @@ pub struct AppState {
     pub adapter: String,
     /// CPU milliseconds of the last pass.
     pub pass_ms: f32,
+    pub frames_played: FramesPlayed,
     /// Last, so that what it runs is stopped after everything that waits for it.
     pub jobs: Jobs,
 }
@@ -285,6 +287,7 @@ impl AppState {
             coverage: Coverage::default(),
             adapter: String::new(),
             pass_ms: 0.0,
+            frames_played: FramesPlayed::default(),
         }
     }
 
@@ -292,6 +295,21 @@ impl AppState {
     pub fn read_playback(&mut self) {
         self.playback = self.player.state();
         self.playback_read_at = SystemTime::now();
+    }
+
+    /// Whether the frame that is due is on screen.
+    pub fn shows_due_frame(&self) -> bool {
+        let Some(open) = &self.open else { return false };
+        open.shown_frame().is_some_and(|shown| shown.index == open.frame)
+    }
+
+    /// Once a pass: takes down which frame it shows, while a clip plays.
+    pub fn count_frame(&mut self) {
+        let playing = self.playback.playing;
+        match self.open.as_ref().filter(|_| playing).and_then(|open| Some((open.id, open.shown_frame()?))) {
+            Some((clip, frame)) => self.frames_played.show(clip, frame.index, self.playback.speed >= 0.0),
+            None => self.frames_played.jump(),
+        }
     }
 
     /// The name of the protocol in force and what it does.

@@ -139,6 +139,10 @@ fn meters_ui(ui: &mut Ui, state: &AppState, commands: &mut Vec<Command>) {
         bytes += frame_bytes;
         hover.push_str(&format!("\nDecoded frames: {} of {}", mib(frame_bytes), mib(frame_budget)));
     }
+    let played = state.frames_played;
+    if played.shown > 0 {
+        hover.push_str(&format!("\nFrames played: {}, dropped: {}", played.shown, played.dropped));
+    }
     hover.push_str(&format!("\nLast pass: {:.1} ms of CPU\nGraphics: {}", state.pass_ms, state.adapter));
     ui.label(RichText::new(mib(bytes)).font(theme::digits(11.0)).color(colors.quiet_text)).on_hover_text(hover);
 }

@@ -253,16 +253,17 @@ impl App {
         }
     }
 
-    pub(super) fn until_next_frame(&self) -> Duration {
-        let Some(open) = &self.state.open else { return Duration::from_millis(50) };
+    /// When the frame after the one that is due is due; `None` while nothing plays.
+    pub(super) fn until_next_frame(&self) -> Option<Duration> {
         let playback = &self.state.playback;
+        let open = self.state.open.as_ref().filter(|_| playback.playing)?;
         let next = if playback.speed >= 0.0 { open.frame + 1 } else { open.frame.saturating_sub(1) };
         let secs = if next < open.frame_count() {
             (open.frame_secs(next) - playback.position_secs) / playback.speed
         } else {
             0.1
         };
-        Duration::from_secs_f64(if secs.is_finite() { secs.clamp(0.002, 0.25) } else { 0.05 })
+        Some(Duration::from_secs_f64(if secs.is_finite() { secs.clamp(0.002, 0.25) } else { 0.05 }))
     }
 
     pub(super) fn save_settings(&mut self) {

@@ -62,9 +62,11 @@ impl Drawing {
     }
 }
 
-/// Builds the pipelines for a window. To be called once, when the application is created.
-pub fn install(context: &egui::Context, render_state: &egui_wgpu::RenderState) {
-    install_drawn_by(context, render_state, DrawnBy::fastest(&render_state.adapter.get_info()));
+/// Builds the pipelines for a window, and tells who draws with them. To be called once, when the application is created.
+pub fn install(context: &egui::Context, render_state: &egui_wgpu::RenderState) -> DrawnBy {
+    let drawn_by = DrawnBy::fastest(&render_state.adapter.get_info());
+    install_drawn_by(context, render_state, drawn_by);
+    drawn_by
 }
 
 /// The same with a choice of who draws.
