@@ -62,6 +62,51 @@ impl PixelRect {
 /// A colour premultiplied by its opacity, which comes last.
 type Colour = [f32; 4];
 
+/// A row of such colours, channel by channel: several pixels are then mixed at once.
+struct ColourRow([Vec<f32>; 4]);
+
+impl ColourRow {
+    fn new(width: usize) -> Self {
+        Self(std::array::from_fn(|_| vec![0.0; width]))
+    }
+
+    fn clear(&mut self) {
+        self.0.iter_mut().for_each(|channel| channel.fill(0.0));
+    }
+
+    /// Draws other pixels over some that are there.
+    #[inline(always)]
+    fn draw(&mut self, pixels: Range<usize>, above: &Self) {
+        for (below, row) in self.0.iter_mut().zip(&above.0) {
+            let below = below.get_mut(pixels.clone()).unwrap_or_default();
+            for ((below, above), opacity) in below.iter_mut().zip(row).zip(&above.0[3]) {
+                *below = above + *below * (1.0 - opacity);
+            }
+        }
+    }
+
+    /// The same of one colour, not premultiplied.
+    #[inline(always)]
+    fn draw_one(&mut self, pixels: Range<usize>, [red, green, blue]: [f32; 3], opacities: &[f32]) {
+        for (below, level) in self.0.iter_mut().zip([red, green, blue, 1.0]) {
+            let below = below.get_mut(pixels.clone()).unwrap_or_default();
+            for (below, opacity) in below.iter_mut().zip(opacities) {
+                *below = level * opacity + *below * (1.0 - opacity);
+            }
+        }
+    }
+
+    /// Draws a colour over one that is there.
+    fn put(&mut self, at: usize, colour: Colour) {
+        let through = 1.0 - colour[3];
+        for (channel, above) in self.0.iter_mut().zip(colour) {
+            if let Some(below) = channel.get_mut(at) {
+                *below = above + *below * through;
+            }
+        }
+    }
+}
+
 /// Rows that one thread makes at a time.
 const ROWS_AT_ONCE: usize = 16;
 
@@ -93,14 +138,14 @@ impl Composer {
         let overlays: Vec<OverlayRows<'_>> = scene.passes.iter().map(|pass| OverlayRows::new(pass, &rect)).collect();
         let width = rect.columns.len();
         self.pixels.resize(width * rect.rows.len() * 4, 0);
-        let pixels = &mut self.pixels;
+        let stage = StageRows { rect: &rect, picture, overlays };
+        let (pixels, widest) = (&mut self.pixels, pulp::Arch::new());
         let mut make = || {
             pixels.par_chunks_mut(width * 4 * ROWS_AT_ONCE).enumerate().for_each_init(
-                || RowSpace::new(width, overlays.len()),
+                || RowSpace::new(width, stage.overlays.len()),
                 |space, (block, pixels)| {
-                    for (row, pixels) in pixels.chunks_exact_mut(width * 4).enumerate() {
-                        space.make_row(block * ROWS_AT_ONCE + row, &rect, picture.as_ref(), &overlays, pixels);
-                    }
+                    let first_row = block * ROWS_AT_ONCE;
+                    widest.dispatch(Rows { space, first_row, stage: &stage, pixels });
                 },
             );
         };
@@ -112,73 +157,111 @@ impl Composer {
     }
 }
 
+/// A scene, ready to be made row by row.
+struct StageRows<'a> {
+    rect: &'a PixelRect,
+    picture: Option<PictureRows<'a>>,
+    overlays: Vec<OverlayRows<'a>>,
+}
+
+/// Some rows one after the other.
+struct Rows<'a> {
+    space: &'a mut RowSpace,
+    first_row: usize,
+    stage: &'a StageRows<'a>,
+    pixels: &'a mut [u8],
+}
+
+/// Compiled for every width of the processor's registers, with everything that is inlined into it.
+impl pulp::NullaryFnOnce for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        let Self { space, first_row, stage, pixels } = self;
+        let rows = pixels.chunks_exact_mut(stage.rect.columns.len() * 4);
+        for (row, pixels) in (first_row..).zip(rows) {
+            space.make_row(row, stage, pixels);
+        }
+    }
+}
+
 /// Room for one row.
 struct RowSpace {
     /// The overlays over one another.
-    layer: Vec<Colour>,
-    below: Vec<Colour>,
+    layer: ColourRow,
+    below: ColourRow,
     noise: Vec<f32>,
     picture: picture::LineSpace,
     /// Of each overlay.
     lines: Vec<overlay::LineSpace>,
+    fill: overlay::FillSpace,
 }
 
 impl RowSpace {
     /// Room for rows of `width` pixels with so many overlays.
     fn new(width: usize, overlays: usize) -> Self {
         Self {
-            layer: vec![[0.0; 4]; width],
-            below: vec![[0.0; 4]; width],
-            noise: Vec::with_capacity(width),
+            layer: ColourRow::new(width),
+            below: ColourRow::new(width),
+            noise: vec![0.0; width],
             picture: picture::LineSpace::default(),
             lines: (0..overlays).map(|_| overlay::LineSpace::default()).collect(),
+            fill: overlay::FillSpace::new(width),
         }
     }
 
-    fn make_row(
-        &mut self,
-        row: usize,
-        rect: &PixelRect,
-        picture: Option<&PictureRows<'_>>,
-        overlays: &[OverlayRows<'_>],
-        pixels: &mut [u8],
-    ) {
-        let Self { layer, below, noise, .. } = self;
-        layer.fill([0.0; 4]);
+    #[inline(always)]
+    fn make_row(&mut self, row: usize, stage: &StageRows<'_>, pixels: &mut [u8]) {
+        let StageRows { rect, picture, overlays } = stage;
+        let Self { layer, below, noise, fill, .. } = self;
+        layer.clear();
         let mut drawn_on = false;
         for (overlay, line) in overlays.iter().zip(&mut self.lines) {
-            drawn_on |= overlay.draw_row(row, line, layer);
+            drawn_on |= overlay.draw_row(row, line, fill, layer);
         }
-        if let Some(picture) = picture {
-            picture.make_row(row, &mut self.picture, below);
+        match picture {
+            Some(picture) => picture.make_row(row, &mut self.picture, below),
+            None => below.clear(),
         }
         let (pixels, _) = pixels.as_chunks_mut::<4>();
-        if !drawn_on {
-            for (pixel, below) in pixels.iter_mut().zip(below) {
-                *pixel = codes(*below);
+        if drawn_on {
+            let y = (rect.rows.start + row) as f32 + 0.5;
+            for (noise, column) in noise.iter_mut().zip(rect.columns.clone()) {
+                *noise = cells::dither(column as f32 + 0.5, y);
             }
-            return;
+            draw_over(below, layer, noise);
         }
-        let y = (rect.rows.start + row) as f32 + 0.5;
-        noise.clear();
-        noise.extend(rect.columns.clone().map(|column| cells::dither(column as f32 + 0.5, y)));
-        for (((pixel, below), above), &noise) in pixels.iter_mut().zip(below).zip(layer).zip(noise.iter()) {
-            let noise = if above[3] > FAINTEST_DITHERED { noise } else { 0.0 };
-            let through = 1.0 - above[3];
-            let mut colour: Colour = std::array::from_fn(|channel| above[channel] + below[channel] * through);
-            let alpha = colour[3];
-            for channel in &mut colour[..3] {
-                *channel = (*channel + noise).max(0.0).min(alpha);
-            }
-            *pixel = codes(colour);
-        }
+        write_codes(below, pixels);
     }
 }
 
 /// Opacity below which nothing is dithered, as in overlay.wgsl.
 const FAINTEST_DITHERED: f32 = 0.004;
 
+/// Draws overlays over what lies below them.
+#[inline(always)]
+fn draw_over(below: &mut ColourRow, above: &ColourRow, noise: &[f32]) {
+    let ColourRow([red, green, blue, alpha]) = below;
+    let ColourRow([.., opacity]) = above;
+    for (alpha, &opacity) in alpha.iter_mut().zip(opacity) {
+        *alpha = opacity + *alpha * (1.0 - opacity);
+    }
+    for (below, above) in [red, green, blue].into_iter().zip(&above.0) {
+        let over = above.iter().zip(opacity).zip(&*alpha).zip(noise);
+        for (below, (((above, &opacity), &alpha), &noise)) in below.iter_mut().zip(over) {
+            let noise = if opacity > FAINTEST_DITHERED { noise } else { 0.0 };
+            *below = (above + *below * (1.0 - opacity) + noise).max(0.0).min(alpha);
+        }
+    }
+}
+
 /// The nearest bytes to levels of 0..1.
-fn codes(colour: Colour) -> [u8; 4] {
-    colour.map(|level| (level * 255.0 + cells::ROUNDS).to_bits() as u8)
+#[inline(always)]
+fn write_codes(colours: &ColourRow, pixels: &mut [[u8; 4]]) {
+    let ColourRow([red, green, blue, alpha]) = colours;
+    let code = |level: f32| (level * 255.0 + cells::ROUNDS).to_bits() & 0xff;
+    for ((((pixel, &red), &green), &blue), &alpha) in pixels.iter_mut().zip(red).zip(green).zip(blue).zip(alpha) {
+        *pixel = (code(red) | code(green) << 8 | code(blue) << 16 | code(alpha) << 24).to_le_bytes();
+    }
 }

@@ -8,7 +8,7 @@ use super::super::stage::OverlayPass;
 use super::super::tiles::Part;
 use super::super::uniforms::{OverlayUniform, PlacementUniform};
 use super::cells::{self, EdgeRow, Quad};
-use super::{Colour, PixelRect};
+use super::{Colour, ColourRow, PixelRect};
 use crate::heatmap::Grid;
 
 /// One draw of an overlay, ready to be made row by row.
@@ -22,8 +22,7 @@ pub(super) struct OverlayRows<'a> {
     columns: Columns,
     /// Row by row of tiles.
     parts: Vec<PixelPart>,
-    /// Colour and opacity by level, for a fill.
-    colours: Box<[Colour; LEVELS + 1]>,
+    levels: Levels,
 }
 
 /// Where the columns of pixels lie in the map.
@@ -44,8 +43,22 @@ struct PixelPart {
     strength: f32,
 }
 
+/// What a fill looks like by level, from the lowest to the highest.
+struct Levels {
+    opacities: Box<[f32; TABLE]>,
+    colours: Colours,
+}
+
+enum Colours {
+    /// The same at every level.
+    One([f32; 3]),
+    Mapped(Box<[[f32; 3]; TABLE]>),
+}
+
 /// Steps from the lowest level to the highest.
 const LEVELS: usize = 1024;
+/// Entries of a table by step: as many as [`step_of`] can tell, of which those after the highest level are not used.
+const TABLE: usize = 2048;
 
 /// The cells around one row of pixels of an overlay.
 #[derive(Default)]
@@ -57,8 +70,23 @@ pub(super) struct LineSpace {
     below: Vec<f32>,
     /// Between the centres of each two cells, see [`side_of`].
     sides: Vec<i32>,
-    /// The same cells' values on the row itself, in steps of level.
-    levels: Vec<f32>,
+    /// Room for the levels of each two cells.
+    between: Vec<[f32; 2]>,
+    /// The values between the cells of either row at every column of pixels, in steps of level; for a fill.
+    above_levels: Vec<f32>,
+    below_levels: Vec<f32>,
+}
+
+/// Room for a row of a fill.
+pub(super) struct FillSpace {
+    steps: Vec<u32>,
+    colours: ColourRow,
+}
+
+impl FillSpace {
+    pub(super) fn new(width: usize) -> Self {
+        Self { steps: vec![0; width], colours: ColourRow::new(width) }
+    }
 }
 
 /// On which side of the positive area's edge four centres are, and all pixels between them as far as that matters.
@@ -100,15 +128,19 @@ impl<'a> OverlayRows<'a> {
             rect,
             columns: Columns::new(uniform, map.columns(), &rect.columns),
             parts: pass.parts.iter().map(|part| PixelPart::new(part, uniform, rect)).collect(),
-            colours: match pass.kind {
-                PipelineKind::OverlayFill { .. } => colours_by_level(uniform, pass.fill),
-                _ => Box::new([[0.0; 4]; LEVELS + 1]),
-            },
+            levels: Levels::new(uniform, pass.fill, pass.kind),
         }
     }
 
     /// Adds row `row` of the pixels to what is drawn already; tells whether it may have.
-    pub(super) fn draw_row(&self, row: usize, space: &mut LineSpace, layer: &mut [Colour]) -> bool {
+    #[inline(always)]
+    pub(super) fn draw_row(
+        &self,
+        row: usize,
+        space: &mut LineSpace,
+        fill: &mut FillSpace,
+        layer: &mut ColourRow,
+    ) -> bool {
         let first = self.parts.partition_point(|part| part.rect.rows.end <= row);
         let parts = || self.parts.iter().skip(first).take_while(|part| part.rect.rows.start <= row);
         if parts().next().is_none() {
@@ -118,10 +150,10 @@ impl<'a> OverlayRows<'a> {
         let y = (self.rect.rows.start + row) as f32 + 0.5;
         let place = (y - top) / (bottom - top);
         let (base, part) = cells::between_centres(place, self.map.rows());
-        space.lay_cells(self, base, part);
+        space.lay_cells(self, base);
         let line = Line { overlay: self, cells: space, y, place, part };
         for part in parts() {
-            line.draw(part.rect.columns.clone(), part.strength, layer);
+            line.draw(part.rect.columns.clone(), part.strength, fill, layer);
         }
         true
     }
@@ -159,29 +191,22 @@ impl PixelPart {
 }
 
 impl LineSpace {
-    /// For a row of pixels below the centres of row `base`, `part` of the way to the next.
-    fn lay_cells(&mut self, overlay: &OverlayRows<'_>, base: i32, part: f32) {
-        let OverlayRows { map, uniform, kind, .. } = *overlay;
-        if self.base != Some(base) {
-            self.base = Some(base);
-            for (padded, row) in [(&mut self.above, base), (&mut self.below, base + 1)] {
-                let start = cells::nearest_cell(row, map.rows()) * map.columns();
-                let row = map.values().get(start..start + map.columns()).unwrap_or_default();
-                padded.clear();
-                padded.extend(row.first());
-                padded.extend_from_slice(row);
-                padded.extend(row.last());
-            }
-            self.lay_sides(overlay);
+    /// For rows of pixels between the centres of row `base` and those of the next.
+    #[inline(always)]
+    fn lay_cells(&mut self, overlay: &OverlayRows<'_>, base: i32) {
+        if self.base == Some(base) {
+            return;
         }
-        if let PipelineKind::OverlayFill { .. } = kind {
-            let steps = uniform.range_scale * LEVELS as f32;
-            self.levels.clear();
-            self.levels.extend(self.above.iter().zip(&self.below).map(|(&above, &below)| {
-                let value = cells::cell_value(above) * (1.0 - part) + cells::cell_value(below) * part;
-                (value - uniform.range_low) * steps
-            }));
+        let follows = self.base == Some(base - 1);
+        self.base = Some(base);
+        if follows {
+            std::mem::swap(&mut self.above, &mut self.below);
+            std::mem::swap(&mut self.above_levels, &mut self.below_levels);
+        } else {
+            lay_row(overlay, base, &mut self.above, &mut self.between, &mut self.above_levels);
         }
+        lay_row(overlay, base + 1, &mut self.below, &mut self.between, &mut self.below_levels);
+        self.lay_sides(overlay);
     }
 
     /// The four cells before and after a place; not seen where there are none.
@@ -191,6 +216,7 @@ impl LineSpace {
         Quad([a, b, c, d])
     }
 
+    #[inline(always)]
     fn lay_sides(&mut self, overlay: &OverlayRows<'_>) {
         self.sides.clear();
         let uniform = overlay.uniform;
@@ -216,8 +242,32 @@ impl LineSpace {
     }
 }
 
+/// Takes a row of cells from the map, with another one at either end, and what lies between them.
+#[inline(always)]
+fn lay_row(overlay: &OverlayRows<'_>, row: i32, padded: &mut Vec<f32>, between: &mut Vec<[f32; 2]>, levels: &mut Vec<f32>) {
+    let OverlayRows { map, uniform, kind, columns, .. } = overlay;
+    let start = cells::nearest_cell(row, map.rows()) * map.columns();
+    let row = map.values().get(start..start + map.columns()).unwrap_or_default();
+    padded.clear();
+    padded.extend(row.first());
+    padded.extend_from_slice(row);
+    padded.extend(row.last());
+    if let PipelineKind::OverlayFill { .. } = kind {
+        let steps = uniform.range_scale * LEVELS as f32;
+        let level = |value: f32| (cells::cell_value(value) - uniform.range_low) * steps;
+        between.clear();
+        between.extend(padded.array_windows().map(|&[left, right]| [level(left), level(right)]));
+        levels.resize(columns.next.len(), 0.0);
+        for ((at, &next), &part) in levels.iter_mut().zip(&columns.next).zip(&columns.parts) {
+            let [left, right] = between.get(next).copied().unwrap_or_default();
+            *at = left + (right - left) * part;
+        }
+    }
+}
+
 /// On which side four centres are: 1 inside, −1 outside, 0 where that is not sure. Compares without dividing what
 /// [`cells::Depths`] divides by the furthest, and without a branch, so that it is done for several places at once.
+#[inline(always)]
 fn side_of(corners: [f32; 4], threshold: f32, reach_cells: [f32; 2]) -> i32 {
     let [a, b, c, d] = corners.map(|value| value - threshold);
     // Without the care of `f32::min` for what is not seen: the sum below finds that.
@@ -237,21 +287,39 @@ fn side_of(corners: [f32; 4], threshold: f32, reach_cells: [f32; 2]) -> i32 {
     i32::from(far & (lowest > 0.0)) - i32::from(far & (highest < 0.0))
 }
 
-/// Colours by level from the lowest to the highest, premultiplied by their opacity.
-fn colours_by_level(uniform: &OverlayUniform, fill: Fill) -> Box<[Colour; LEVELS + 1]> {
-    let [red, green, blue, opacity] = uniform.tint;
-    let mut colours = Box::new([[0.0; 4]; LEVELS + 1]);
-    for (step, colour) in colours.iter_mut().enumerate() {
-        let level = step as f32 / LEVELS as f32;
-        let [red, green, blue] = match fill {
-            Fill::Colormap(map) => map.colour_at(level),
-            Fill::Tint | Fill::None => [red, green, blue],
+impl Levels {
+    fn new(uniform: &OverlayUniform, fill: Fill, kind: PipelineKind) -> Self {
+        let filled = matches!(kind, PipelineKind::OverlayFill { .. });
+        let [red, green, blue, opacity] = uniform.tint;
+        let mut opacities = Box::new([0.0; TABLE]);
+        if filled {
+            for (step, at) in opacities[..=LEVELS].iter_mut().enumerate() {
+                let level = step as f32 / LEVELS as f32;
+                *at = opacity * (uniform.alpha_floor + (1.0 - uniform.alpha_floor) * level.powf(uniform.alpha_power));
+            }
+        }
+        let colours = match fill {
+            Fill::Colormap(map) if filled => {
+                let mut colours = Box::new([[0.0; 3]; TABLE]);
+                for (step, colour) in colours[..=LEVELS].iter_mut().enumerate() {
+                    *colour = map.colour_at(step as f32 / LEVELS as f32);
+                }
+                Colours::Mapped(colours)
+            }
+            Fill::Colormap(_) | Fill::Tint | Fill::None => Colours::One([red, green, blue]),
         };
-        let ramp = uniform.alpha_floor + (1.0 - uniform.alpha_floor) * level.powf(uniform.alpha_power);
-        let alpha = opacity * ramp;
-        *colour = [red * alpha, green * alpha, blue * alpha, alpha];
+        Self { opacities, colours }
     }
-    colours
+
+    /// Premultiplied.
+    fn colour(&self, step: usize, strength: f32) -> Colour {
+        let alpha = self.opacities[step] * strength;
+        let [red, green, blue] = match &self.colours {
+            Colours::One(colour) => *colour,
+            Colours::Mapped(colours) => colours[step],
+        };
+        [red * alpha, green * alpha, blue * alpha, alpha]
+    }
 }
 
 /// One row of pixels of an overlay.
@@ -267,24 +335,26 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    fn draw(&self, pixels: Range<usize>, strength: f32, layer: &mut [Colour]) {
+    #[inline(always)]
+    fn draw(&self, pixels: Range<usize>, strength: f32, space: &mut FillSpace, layer: &mut ColourRow) {
         let uniform = self.overlay.uniform;
         match self.overlay.kind {
             PipelineKind::OverlayFill { smooth_colours: true, all_seen: true, .. } => {
-                self.fill(pixels, layer, |_| strength);
+                self.fill(pixels, space, layer, |_| strength);
             }
             PipelineKind::OverlayFill { smooth_colours, smooth_edge, fainter_outside, .. } => {
                 let by_side = smooth_colours && smooth_edge && fainter_outside;
                 self.runs(pixels, |pixels, quad, side| match side {
-                    Side::Inside if by_side => self.fill(pixels, layer, |_| strength),
-                    Side::Outside if by_side => self.fill(pixels, layer, |_| strength * uniform.outside),
+                    Side::Inside if by_side => self.fill(pixels, space, layer, |_| strength),
+                    Side::Outside if by_side => self.fill(pixels, space, layer, |_| strength * uniform.outside),
                     Side::Unsure if by_side && quad.all_seen() => {
                         let edge = self.edge_of(quad);
-                        self.fill(pixels, layer, |part| strength * faintness(uniform, edge.distance(part)));
+                        let strength = |part| strength * faintness(uniform, edge.distance(part));
+                        self.fill(pixels, space, layer, strength);
                     }
                     _ => {
                         for at in pixels {
-                            self.put(layer, at, self.fill_pixel(quad, at, strength));
+                            layer.put(at, self.fill_pixel(quad, at, strength));
                         }
                     }
                 });
@@ -294,13 +364,13 @@ impl Line<'_> {
                     let edge = self.edge_of(quad);
                     for at in pixels {
                         let part = self.overlay.columns.parts.get(at).copied().unwrap_or(0.0);
-                        self.put(layer, at, contour_colour(uniform, edge.distance(part)));
+                        layer.put(at, contour_colour(uniform, edge.distance(part)));
                     }
                 }
             }),
             PipelineKind::OverlayContour { smooth_edge: false } => {
                 for at in pixels {
-                    self.put(layer, at, contour_colour(uniform, self.distance_to_cells(at)));
+                    layer.put(at, contour_colour(uniform, self.distance_to_cells(at)));
                 }
             }
             PipelineKind::Picture(_)
@@ -311,6 +381,7 @@ impl Line<'_> {
     }
 
     /// Calls for pixels between the same centres, or between several that are on one side of the edge.
+    #[inline(always)]
     fn runs(&self, pixels: Range<usize>, mut run: impl FnMut(Range<usize>, Quad, Side)) {
         let Columns { next, run_ends, .. } = &self.overlay.columns;
         let side_at = |next: usize| match self.cells.sides.get(next) {
@@ -337,28 +408,36 @@ impl Line<'_> {
     }
 
     /// Between corners that the model sees; `strength` by how far it is to the next centre.
-    fn fill(&self, pixels: Range<usize>, layer: &mut [Colour], strength: impl Fn(f32) -> f32) {
-        let Columns { next, parts, .. } = &self.overlay.columns;
-        let colours = &self.overlay.colours;
-        let (Some(next), Some(parts)) = (next.get(pixels.clone()), parts.get(pixels.clone())) else { return };
-        let Some(layer) = layer.get_mut(pixels) else { return };
-        for ((pixel, &next), &part) in layer.iter_mut().zip(next).zip(parts) {
-            let [left, right] = *self.cells.levels.get(next..).and_then(<[f32]>::first_chunk).unwrap_or(&[0.0; 2]);
-            let colour = colours[step_of(left + (right - left) * part)];
-            let strength = strength(part);
-            over(pixel, colour.map(|channel| channel * strength));
+    #[inline(always)]
+    fn fill(&self, pixels: Range<usize>, space: &mut FillSpace, layer: &mut ColourRow, strength: impl Fn(f32) -> f32) {
+        let FillSpace { steps, colours: filled } = space;
+        let LineSpace { above_levels, below_levels, .. } = self.cells;
+        let levels = above_levels.get(pixels.clone()).zip(below_levels.get(pixels.clone()));
+        let (Some((above, below)), Some(steps)) = (levels, steps.get_mut(..pixels.len())) else { return };
+        for ((step, above), below) in steps.iter_mut().zip(above).zip(below) {
+            *step = step_of(above * (1.0 - self.part) + below * self.part);
         }
-    }
-
-    fn put(&self, layer: &mut [Colour], at: usize, colour: Colour) {
-        if let Some(pixel) = layer.get_mut(at) {
-            over(pixel, colour);
+        let Levels { opacities, colours } = &self.overlay.levels;
+        let parts = self.overlay.columns.parts.get(pixels.clone()).unwrap_or_default();
+        let ColourRow([red, green, blue, alpha]) = filled;
+        for ((alpha, &step), &part) in alpha.iter_mut().zip(&*steps).zip(parts) {
+            *alpha = opacities[step as usize % TABLE] * strength(part);
+        }
+        match colours {
+            Colours::One(colour) => layer.draw_one(pixels, *colour, alpha),
+            Colours::Mapped(colours) => {
+                let row = red.iter_mut().zip(green).zip(blue).zip(alpha);
+                for ((((red, green), blue), alpha), &step) in row.zip(&*steps) {
+                    [*red, *green, *blue] = colours[step as usize % TABLE].map(|level| level * *alpha);
+                }
+                layer.draw(pixels, filled);
+            }
         }
     }
 
     /// Whatever there is around a pixel.
     fn fill_pixel(&self, quad: Quad, at: usize, strength: f32) -> Colour {
-        let OverlayRows { map, uniform, kind, rect, columns, colours, .. } = self.overlay;
+        let OverlayRows { map, uniform, kind, rect, columns, levels, .. } = self.overlay;
         let PipelineKind::OverlayFill { smooth_colours, smooth_edge, fainter_outside, .. } = *kind else {
             return [0.0; 4];
         };
@@ -378,7 +457,7 @@ impl Line<'_> {
             (true, false) => strength * faintness(uniform, self.distance_to_cells(at)),
         };
         let step = step_of((value - uniform.range_low) * uniform.range_scale * LEVELS as f32);
-        colours[step].map(|channel| channel * strength)
+        levels.colour(step as usize % TABLE, strength)
     }
 
     fn distance_to_cells(&self, at: usize) -> f32 {
@@ -389,10 +468,12 @@ impl Line<'_> {
 }
 
 /// The nearest step of a level that is given in steps.
-fn step_of(level: f32) -> usize {
+#[inline(always)]
+fn step_of(level: f32) -> u32 {
     // What is no number is the lowest level.
-    let level = if level > 0.0 { level.min(LEVELS as f32) } else { 0.0 };
-    ((level + cells::ROUNDS).to_bits() & 0x7ff).min(LEVELS as u32) as usize
+    let level = if level > 0.0 { level } else { 0.0 };
+    let level = if level < LEVELS as f32 { level } else { LEVELS as f32 };
+    (level + cells::ROUNDS).to_bits() % TABLE as u32
 }
 
 /// What the opacity of a fill is multiplied by, so far from the edge of the positive area.
@@ -410,12 +491,4 @@ fn contour_colour(uniform: &OverlayUniform, distance: f32) -> Colour {
     let casing = (1.0 - (away - half_width) / casing_px).clamp(0.0, 1.0) * uniform.casing[3] * (1.0 - line);
     let mixed = |channel: usize| uniform.tint[channel] * line + uniform.casing[channel] * casing;
     [mixed(0), mixed(1), mixed(2), line + casing]
-}
-
-/// Draws a premultiplied colour over another.
-fn over(pixel: &mut Colour, colour: Colour) {
-    let through = 1.0 - colour[3];
-    for (below, above) in pixel.iter_mut().zip(colour) {
-        *below = above + *below * through;
-    }
 }

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::super::pipelines::{PictureKind, Sampling, Taps};
 use super::super::uniforms::PictureUniform;
-use super::{Colour, PixelRect};
+use super::{ColourRow, PixelRect};
 use crate::media::{Frame, Plane};
 
 /// A picture, ready to be made row by row.
@@ -119,30 +119,32 @@ impl<'a> PictureRows<'a> {
     }
 
     /// Row `row` of the pixels.
-    pub(super) fn make_row(&self, row: usize, space: &mut LineSpace, pixels: &mut [Colour]) {
+    #[inline(always)]
+    pub(super) fn make_row(&self, row: usize, space: &mut LineSpace, pixels: &mut ColourRow) {
         let LineSpace { line, codes } = space;
         for (plane, codes) in self.planes.iter().zip(codes.iter_mut()) {
             plane.make_row(row, line, codes);
         }
-        let [red, green, blue] = self.rgb_from_codes;
+        let ColourRow([red, green, blue, alpha]) = pixels;
+        alpha.fill(1.0);
         let [first, second, third] = codes;
-        if self.planes.len() < 3 {
-            for (pixel, first) in pixels.iter_mut().zip(first.iter()) {
-                let mixed = |of: [f32; 4]| (of[0] * first + of[3]).clamp(0.0, 1.0);
-                *pixel = [mixed(red), mixed(green), mixed(blue), 1.0];
+        for (channel, of) in [red, green, blue].into_iter().zip(self.rgb_from_codes) {
+            if self.planes.len() < 3 {
+                for (level, first) in channel.iter_mut().zip(first.iter()) {
+                    *level = (of[0] * first + of[3]).clamp(0.0, 1.0);
+                }
+            } else {
+                let codes = first.iter().zip(second.iter()).zip(third.iter());
+                for (level, ((first, second), third)) in channel.iter_mut().zip(codes) {
+                    *level = (of[0] * first + of[1] * second + of[2] * third + of[3]).clamp(0.0, 1.0);
+                }
             }
-            return;
-        }
-        for (((pixel, first), second), third) in
-            pixels.iter_mut().zip(first.iter()).zip(second.iter()).zip(third.iter())
-        {
-            let mixed = |of: [f32; 4]| (of[0] * first + of[1] * second + of[2] * third + of[3]).clamp(0.0, 1.0);
-            *pixel = [mixed(red), mixed(green), mixed(blue), 1.0];
         }
     }
 }
 
 impl PlaneRows<'_> {
+    #[inline(always)]
     fn make_row(&self, row: usize, line: &mut Vec<f32>, codes: &mut Vec<f32>) {
         line.clear();
         line.resize(self.columns.len(), 0.0);
@@ -164,7 +166,7 @@ impl PlaneRows<'_> {
                 }
             }
         }
-        codes.clear();
+        codes.resize(self.across.starts.len(), 0.0);
         match self.across.reach {
             1 => self.gather::<1>(line, codes),
             2 => self.gather::<2>(line, codes),
@@ -172,21 +174,22 @@ impl PlaneRows<'_> {
             4 => self.gather::<4>(line, codes),
             reach => {
                 let pixels = self.across.starts.iter().zip(self.across.weights.chunks_exact(reach));
-                codes.extend(pixels.map(|(start, weights)| {
-                    let samples = line.iter().skip(start - self.columns.start);
-                    samples.zip(weights).map(|(sample, weight)| sample * weight).sum::<f32>()
-                }));
+                for (code, (start, weights)) in codes.iter_mut().zip(pixels) {
+                    let samples = line.get(start - self.columns.start..).unwrap_or_default();
+                    *code = samples.iter().zip(weights).map(|(sample, weight)| sample * weight).sum();
+                }
             }
         }
     }
 
     /// Pixels of `REACH` samples each.
-    fn gather<const REACH: usize>(&self, line: &[f32], codes: &mut Vec<f32>) {
+    #[inline(always)]
+    fn gather<const REACH: usize>(&self, line: &[f32], codes: &mut [f32]) {
         let (weights, _) = self.across.weights.as_chunks::<REACH>();
-        codes.extend(self.across.starts.iter().zip(weights).map(|(start, weights)| {
-            let start = start - self.columns.start;
-            let samples = line.get(start..start + REACH).unwrap_or_default();
-            samples.iter().zip(weights).map(|(sample, weight)| sample * weight).sum::<f32>()
-        }));
+        for (code, (start, weights)) in codes.iter_mut().zip(self.across.starts.iter().zip(weights)) {
+            let samples = line.get(start - self.columns.start..).and_then(<[f32]>::first_chunk::<REACH>);
+            let samples = samples.unwrap_or(&[0.0; REACH]);
+            *code = samples.iter().zip(weights).map(|(sample, weight)| sample * weight).sum();
+        }
     }
 }
