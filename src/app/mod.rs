@@ -198,6 +198,7 @@ impl App {
         let writable_settings = settings_path.filter(|_| settings_error.is_none());
         let mut state = AppState::new(settings, writable_settings, wake);
         state.adapter = adapter;
+        state.drawn_by = drawn_by;
         state.model_shelf = options.model_shelf.clone().unwrap_or_else(Shelf::discover);
         if let Some(error) = settings_error {
             state.notices.warn(error.to_string());

@@ -26,6 +26,7 @@ use crate::localizers::variants::{self, Variant};
 use crate::localizers::{Localizer, WindowRule};
 use crate::metrics::{self, CiouCurve, GroundTruthRule, KnownProtocol, Protocol};
 use crate::playback::{PlaybackState, Player};
+use crate::render::DrawnBy;
 
 /// One row of the clips panel.
 pub struct ClipRow {
@@ -213,6 +214,7 @@ pub struct AppState {
     pub coverage: Coverage,
     pub view: View,
     pub adapter: String,
+    pub drawn_by: DrawnBy,
     /// CPU milliseconds of the last pass.
     pub pass_ms: f32,
     pub frames_played: FramesPlayed,
@@ -286,6 +288,7 @@ impl AppState {
             scoring: None,
             coverage: Coverage::default(),
             adapter: String::new(),
+            drawn_by: DrawnBy::Shaders,
             pass_ms: 0.0,
             frames_played: FramesPlayed::default(),
         }
@@ -401,6 +404,7 @@ impl AppState {
 
     /// Tells the engine what is wanted now.
     pub fn send_wish(&self) {
+        self.inference.be_patient(self.playback.playing && self.drawn_by == DrawnBy::Processor);
         let (Some(open), Some(scoring)) = (&self.open, &self.scoring) else {
             self.inference.rest();
             return;

@@ -159,7 +159,9 @@ impl App {
     /// Takes over where the player stands: the frame on screen is the one of that time.
     pub(super) fn update_clock(&mut self) {
         let state = &mut self.state;
+        let was_playing = state.playback.playing;
         state.read_playback();
+        self.wish_changed |= was_playing != state.playback.playing;
         for notice in state.playback.notices.iter().skip(state.playback_notices) {
             state.notices.warn(notice.clone());
         }

@@ -27,9 +27,9 @@ pub struct ClipKey(u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ModelKey(u64);
 
-/// The least share of a core that is wanted by others, too: the picture goes first.
+/// The interface and the decoder go first when every core is busy.
 #[cfg(target_os = "linux")]
-const NICENESS: i32 = 19;
+const NICENESS: i32 = 10;
 
 static NEXT_KEY: AtomicU64 = AtomicU64::new(1);
 
@@ -142,6 +142,15 @@ pub enum LaneValue {
     Failed,
 }
 
+/// Which of the pool's workers work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Workers {
+    /// Those that leave others the larger share of a core.
+    Eager,
+    /// Those that work while a core has nothing else to do. Nothing that wakes up there waits for them.
+    Patient,
+}
+
 struct Shared {
     state: Mutex<State>,
     work: Condvar,
@@ -173,6 +182,7 @@ impl Inference {
                 lanes: HashMap::new(),
                 failures: HashMap::new(),
                 clock: 0,
+                at_work: Workers::Eager,
                 stopping: false,
             }),
             work: Condvar::new(),
@@ -183,12 +193,14 @@ impl Inference {
             query_encodings: AtomicU64::new(0),
             joins: AtomicU64::new(0),
         });
-        let threads = (0..threads.max(1))
-            .filter_map(|number| {
+        let threads = [Workers::Eager, Workers::Patient]
+            .into_iter()
+            .flat_map(|workers| (0..threads.max(1)).map(move |number| (workers, number)))
+            .filter_map(|(workers, number)| {
                 let shared = Arc::clone(&shared);
                 let run = move || {
-                    stand_back();
-                    work(&shared);
+                    stand_back(workers);
+                    work(&shared, workers);
                 };
                 std::thread::Builder::new().name(format!("inference {number}")).spawn(run).ok()
             })
@@ -202,6 +214,15 @@ impl Inference {
         state.wish = Some(wish);
         drop(state);
         self.shared.work.notify_all();
+    }
+
+    /// Whether answers may take only what others leave of the cores: for a picture that moves, and is drawn by them.
+    pub fn be_patient(&self, patient: bool) {
+        let at_work = if patient { Workers::Patient } else { Workers::Eager };
+        let before = std::mem::replace(&mut self.shared.lock().at_work, at_work);
+        if before != at_work {
+            self.shared.work.notify_all();
+        }
     }
 
     /// Wants nothing any more (no clip).
@@ -319,12 +340,23 @@ impl Shared {
     }
 }
 
-/// Lets the interface and the decoder, and the drawing where a processor does it, go first when every core is busy. Only
-/// Linux has a niceness a thread.
-fn stand_back() {
+/// Lets others go first when every core is busy. Only Linux has this for a thread alone.
+fn stand_back(workers: Workers) {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::nice(NICENESS) {
-        log::debug!("the inference threads have the priority of all others: {error}");
+    match workers {
+        Workers::Eager => {
+            if let Err(error) = rustix::process::nice(NICENESS) {
+                log::debug!("the inference threads have the priority of all others: {error}");
+            }
+        }
+        Workers::Patient => {
+            use thread_priority::{NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy, unix};
+            let idle = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
+            let thread = unix::thread_native_id();
+            if let Err(error) = unix::set_thread_priority_and_policy(thread, ThreadPriority::Min, idle) {
+                log::debug!("the inference threads do not wait for idle cores: {error:?}");
+            }
+        }
     }
 }
 

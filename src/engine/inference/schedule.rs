@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Cached, LaneValue, LoadedModel, Localized, ModelKey, ResultKey, SeriesKey, Wish};
+use super::{Cached, LaneValue, LoadedModel, Localized, ModelKey, ResultKey, SeriesKey, Wish, Workers};
 use crate::engine::cache::ByteCache;
 use crate::engine::scoring::ScoringKey;
 use crate::engine::sound::SoundKey;
@@ -32,6 +32,7 @@ pub(super) struct State {
     /// Why frames failed; bounded, see [`FAILURES_KEPT`].
     pub failures: HashMap<(ModelKey, usize), Arc<str>>,
     pub clock: u64,
+    pub at_work: Workers,
     pub stopping: bool,
 }
 

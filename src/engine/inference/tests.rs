@@ -241,9 +241,35 @@ fn only_the_thread_that_stands_back_does() {
     let niceness = || rustix::process::getpriority_process(None).unwrap();
     let before = niceness();
     let stood_back = std::thread::spawn(move || {
-        stand_back();
+        stand_back(Workers::Eager);
         niceness()
     });
     assert_eq!(stood_back.join().unwrap(), (before + NICENESS).min(19));
     assert_eq!(niceness(), before);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn patient_workers_wait_for_idle_cores() {
+    use thread_priority::{NormalThreadSchedulePolicy, ThreadSchedulePolicy, unix::thread_schedule_policy};
+    let policy = std::thread::spawn(|| {
+        stand_back(Workers::Patient);
+        thread_schedule_policy().unwrap()
+    });
+    assert_eq!(policy.join().unwrap(), ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle));
+    assert_eq!(
+        thread_schedule_policy().unwrap(),
+        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other)
+    );
+}
+
+#[test]
+fn a_patient_pool_answers_as_an_eager_one_does() {
+    let pool = Inference::new(2, 1 << 20, Arc::new(|| {}));
+    let model = LoadedModel::new(Arc::new(Loudness::new()));
+    for (turn, patient) in [true, false, true].into_iter().enumerate() {
+        pool.be_patient(patient);
+        pool.wish(wish(3, sound(0.1 * turn as f32), vec![model.clone()], WindowRule::Benchmark));
+        wait_until("all frames", || covered(&pool));
+    }
 }

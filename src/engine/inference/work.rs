@@ -8,20 +8,21 @@ use std::sync::{Arc, PoisonError};
 use super::super::jobs::panic_message;
 use super::super::sound::Sound;
 use super::schedule::{Task, text_key};
-use super::{Cached, Localized, ResultKey, SeriesKey, Shared};
+use super::{Cached, Localized, ResultKey, SeriesKey, Shared, Workers};
 use crate::heatmap::Heatmap;
 use crate::localizers::{FrameInput, Hearing, ImageFeatures, Query, QueryEmbedding};
 use crate::signal::AudioWindow;
 
-/// The life of a worker: the most wanted task, again and again.
-pub(super) fn work(shared: &Shared) {
+/// The life of a worker: the most wanted task, again and again, while it is the turn of its kind.
+pub(super) fn work(shared: &Shared, workers: Workers) {
     loop {
         let mut state = shared.lock();
         let task = loop {
             if state.stopping {
                 return;
             }
-            match state.next_task() {
+            let its_turn = state.at_work == workers;
+            match its_turn.then(|| state.next_task()).flatten() {
                 Some(task) => break task,
                 None => state = shared.work.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
