@@ -430,7 +430,8 @@ impl eframe::App for App {
             context.request_repaint();
         }
         // A frame that became due while the panels were made is not left out.
-        let next_frame = self.until_next_frame().map(|wait| if self.state.frame() == drawn { wait } else { passes::AT_ONCE });
+        let next_frame =
+            self.until_next_frame().map(|wait| if self.state.frame() == drawn { wait } else { passes::AT_ONCE });
         if let Some(wait) = self.until_next_pass(next_frame) {
             context.request_repaint_after(wait);
         }

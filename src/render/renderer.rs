@@ -153,6 +153,8 @@ pub(super) struct Renderer {
     store: TextureStore,
     buffers: Pool<DrawBuffers>,
     composer: Option<Composer>,
+    /// The largest place that a stage of this pass covers.
+    covered: Option<PixelRect>,
 }
 
 /// Draws that are ready to be encoded, and what they need until they are done.
@@ -160,6 +162,7 @@ pub(super) struct Prepared {
     target: Target,
     buffers: Arc<DrawBuffers>,
     draws: Vec<Draw>,
+    leaves_out: bool,
 }
 
 struct Draw {
@@ -176,6 +179,8 @@ pub(super) struct DrawList {
     draws: Vec<Draw>,
     uniforms: Vec<u8>,
     parts: Vec<Part>,
+    /// Where a stage covers what these draw, they need not.
+    pub leaves_out: bool,
 }
 
 impl DrawList {
@@ -237,6 +242,7 @@ impl Renderer {
             built: HashMap::new(),
             buffers: Pool::new(),
             composer: (drawn_by == DrawnBy::Processor).then(Composer::new),
+            covered: None,
         }
     }
 
@@ -250,9 +256,17 @@ impl Renderer {
         let mut list = DrawList::default();
         match drawing {
             Drawing::Stage(stage) => {
-                stage.collect(gpu, &mut self.store, self.composer.as_mut(), target, &mut list);
+                let covered = stage.collect(gpu, &mut self.store, self.composer.as_mut(), target, &mut list);
+                let larger = |new: &PixelRect| self.covered.as_ref().is_none_or(|old| old.area() < new.area());
+                if let Some(covered) = covered.filter(larger) {
+                    self.covered = Some(covered);
+                }
             }
-            Drawing::Window(window) => window.collect(target, &mut list),
+            // It lies below all stages, and comes before them.
+            Drawing::Window(window) => {
+                self.covered = None;
+                window.collect(target, &mut list);
+            }
         }
         for draw in &list.draws {
             let kind = draw.pipeline;
@@ -266,7 +280,7 @@ impl Renderer {
         if !list.parts.is_empty() {
             gpu.queue.write_buffer(&buffers.part_buffer, 0, bytemuck::cast_slice(&list.parts));
         }
-        Prepared { target, buffers, draws: list.draws }
+        Prepared { target, buffers, draws: list.draws, leaves_out: list.leaves_out }
     }
 
     /// Encodes the draws. The viewport becomes the whole target: places on it are computed in the vertex shader, so
@@ -282,7 +296,20 @@ impl Renderer {
             if draw.parts.is_some() {
                 pass.set_vertex_buffer(0, prepared.buffers.part_buffer.slice(..));
             }
-            pass.draw(0..4, draw.parts.clone().unwrap_or(0..1));
+            let instances = draw.parts.clone().unwrap_or(0..1);
+            match self.covered.as_ref().filter(|_| prepared.leaves_out) {
+                Some(covered) => {
+                    for band in PixelRect::whole(prepared.target.size_px).around(covered) {
+                        if !band.is_empty() {
+                            let [left, top] = [band.columns.start, band.rows.start].map(|edge| edge as u32);
+                            let [width, height] = [band.columns.len(), band.rows.len()].map(|side| side as u32);
+                            pass.set_scissor_rect(left, top, width, height);
+                            pass.draw(0..4, instances.clone());
+                        }
+                    }
+                }
+                None => pass.draw(0..4, instances),
+            }
         }
     }
 

@@ -6,7 +6,7 @@ use super::overlay::{AlphaRamp, Edge, Fill, Interpolation, Overlay};
 use super::palette;
 use super::picture::{picture_kind, picture_uniform};
 use super::pipelines::PipelineKind;
-use super::processor::{self, Composer, Scene};
+use super::processor::{self, Composer, PixelRect, Scene};
 use super::renderer::{DrawList, Target};
 use super::store::{Bound, Gpu, TextureStore};
 use super::tiles::{MapTiles, Part, Side};
@@ -47,7 +47,8 @@ pub enum View {
 }
 
 impl StageDraw {
-    /// Uploads what is new and lists the draws, the lowest first. With a composer the processor makes what it can.
+    /// Uploads what is new and lists the draws, the lowest first. With a composer the processor makes what it can, and the
+    /// pixels that it has made are told where nothing can be seen through them.
     pub(super) fn collect(
         &self,
         gpu: Gpu<'_>,
@@ -55,7 +56,7 @@ impl StageDraw {
         composer: Option<&mut Composer>,
         target: Target,
         list: &mut DrawList,
-    ) {
+    ) -> Option<PixelRect> {
         let placement = target.placement(self.frame_rect, self.clip);
         let passes = match &self.view {
             View::Overlay => {
@@ -73,13 +74,14 @@ impl StageDraw {
             }
             View::Difference | View::Agreement { .. } => Vec::new(),
         };
-        match composer {
+        let covered = match composer {
             Some(composer) => self.push_pixels(gpu, store, composer, target, &passes, list),
             None => {
                 self.push_picture(gpu, store, placement, list);
                 passes.into_iter().for_each(|pass| pass.push(gpu, store, list));
+                None
             }
-        }
+        };
         match &self.view {
             View::Overlay | View::Wipe { .. } => {}
             View::Difference => {
@@ -93,6 +95,7 @@ impl StageDraw {
                 }
             }
         }
+        covered
     }
 
     fn push_picture(&self, gpu: Gpu<'_>, store: &mut TextureStore, placement: PlacementUniform, list: &mut DrawList) {
@@ -113,7 +116,7 @@ impl StageDraw {
         target: Target,
         passes: &[OverlayPass],
         list: &mut DrawList,
-    ) {
+    ) -> Option<PixelRect> {
         let placement = target.placement(self.frame_rect, self.clip);
         let picture = self.picture.as_ref().filter(|frame| processor::can_make(frame));
         if picture.is_none() {
@@ -125,12 +128,12 @@ impl StageDraw {
             (&**frame, uniform, picture_kind(frame, &uniform, self.crisp_pixels))
         });
         if !opaque && passes.is_empty() {
-            return;
+            return None;
         }
-        if let Some((rect, pixels)) = composer.compose(&Scene { placement, picture, passes }) {
-            let texture = store.pixels(gpu, [rect.columns.len() as u32, rect.rows.len() as u32], pixels);
-            list.push_pixels(texture, &rect, opaque, target);
-        }
+        let (rect, pixels) = composer.compose(&Scene { placement, picture, passes })?;
+        let texture = store.pixels(gpu, [rect.columns.len() as u32, rect.rows.len() as u32], pixels);
+        list.push_pixels(texture, &rect, opaque, target);
+        opaque.then_some(rect)
     }
 }
 

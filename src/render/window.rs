@@ -24,12 +24,14 @@ pub struct WindowDraw {
     /// In points.
     pub(super) rect: egui::Rect,
     pixels: Arc<PixelTexture>,
+    /// Stages are seen as far as they reach.
+    stages_are_whole: bool,
 }
 
 impl WindowDraw {
     pub(super) fn collect(&self, target: Target, list: &mut DrawList) {
-        let [width, height] = self.pixels.size().map(|side| side as usize);
-        list.push_pixels(self.pixels.clone(), &PixelRect { columns: 0..width, rows: 0..height }, true, target);
+        list.push_pixels(self.pixels.clone(), &PixelRect::whole(self.pixels.size()), true, target);
+        list.leaves_out = self.stages_are_whole;
     }
 }
 
@@ -166,7 +168,12 @@ impl egui::Plugin for WindowPicture {
         if !places.is_empty() {
             self.draw(context, &kept, &places);
         }
-        let picture = Drawing::from(WindowDraw { rect: window, pixels: kept.texture.clone() }).into_callback();
+        let stages_are_whole = above.iter().all(|shape| match &shape.shape {
+            Shape::Callback(stage) => shape.clip_rect.contains_rect(stage.rect),
+            _ => true,
+        });
+        let pixels = kept.texture.clone();
+        let picture = Drawing::from(WindowDraw { rect: window, pixels, stages_are_whole }).into_callback();
         output.shapes = std::iter::once(ClippedShape::new(window, picture)).chain(above).collect();
         self.kept = Some(kept);
     }

@@ -55,7 +55,14 @@ fn show(ui: &mut Ui, step: usize, texture: &mut Option<egui::TextureHandle>) {
         clip: place,
         crisp_pixels: true,
     };
-    painter.add(Drawing::from(stage).into_callback());
+    // At times it is seen in part, or a smaller one lies at the window's edge.
+    let seen = if step % 4 == 3 { Rect::from_min_max(place.min, pos2(200.0, 170.0)) } else { Rect::EVERYTHING };
+    let at_edge = Rect::from_min_size(pos2(290.0, 100.0), vec2(60.0, 40.0));
+    if step % 3 == 2 {
+        let stage = StageDraw { frame_rect: at_edge, clip: at_edge, ..stage.clone() };
+        painter.add(Drawing::from(stage).into_callback());
+    }
+    painter.with_clip_rect(seen).add(Drawing::from(stage).into_callback());
     // One lies on the stage, the next on that one alone, the last below no other.
     painter.rect_filled(Rect::from_min_size(pos2(240.0, 120.0), vec2(50.0, 50.0)), 8.0, Color32::from_black_alpha(120));
     painter.text(pos2(266.0, 140.0), Align2::LEFT_TOP, format!("{step}"), FontId::monospace(14.0), Color32::RED);

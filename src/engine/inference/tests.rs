@@ -257,10 +257,7 @@ fn patient_workers_wait_for_idle_cores() {
         thread_schedule_policy().unwrap()
     });
     assert_eq!(policy.join().unwrap(), ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle));
-    assert_eq!(
-        thread_schedule_policy().unwrap(),
-        ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other)
-    );
+    assert_eq!(thread_schedule_policy().unwrap(), ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Other));
 }
 
 #[test]

@@ -43,6 +43,27 @@ pub(super) struct PixelRect {
 }
 
 impl PixelRect {
+    /// A whole target.
+    pub(super) fn whole([width, height]: [u32; 2]) -> Self {
+        Self { columns: 0..width as usize, rows: 0..height as usize }
+    }
+
+    pub(super) fn area(&self) -> usize {
+        self.columns.len() * self.rows.len()
+    }
+
+    /// What is left of it around another one that lies in it: above, left, right and below.
+    pub(super) fn around(&self, inner: &Self) -> [Self; 4] {
+        let (columns, rows) = (&inner.columns, &inner.rows);
+        let bands = |columns: &Range<usize>, rows: Range<usize>| Self { columns: columns.clone(), rows };
+        [
+            bands(&self.columns, self.rows.start..rows.start),
+            bands(&(self.columns.start..columns.start), rows.clone()),
+            bands(&(columns.end..self.columns.end), rows.clone()),
+            bands(&self.columns, rows.end..self.rows.end),
+        ]
+    }
+
     /// The pixels of the target whose centres lie in what of the frame can be seen.
     fn visible(placement: &PlacementUniform) -> Self {
         let [frame, clip] = [placement.frame_rect, placement.clip_rect];
@@ -54,7 +75,7 @@ impl PixelRect {
         Self { columns: along(0), rows: along(1) }
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.columns.is_empty() || self.rows.is_empty()
     }
 }

@@ -244,7 +244,13 @@ impl LineSpace {
 
 /// Takes a row of cells from the map, with another one at either end, and what lies between them.
 #[inline(always)]
-fn lay_row(overlay: &OverlayRows<'_>, row: i32, padded: &mut Vec<f32>, between: &mut Vec<[f32; 2]>, levels: &mut Vec<f32>) {
+fn lay_row(
+    overlay: &OverlayRows<'_>,
+    row: i32,
+    padded: &mut Vec<f32>,
+    between: &mut Vec<[f32; 2]>,
+    levels: &mut Vec<f32>,
+) {
     let OverlayRows { map, uniform, kind, columns, .. } = overlay;
     let start = cells::nearest_cell(row, map.rows()) * map.columns();
     let row = map.values().get(start..start + map.columns()).unwrap_or_default();
