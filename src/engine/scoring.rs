@@ -136,10 +136,15 @@ impl Scoring {
         self.truth.at(frame)
     }
 
-    /// The map on the protocol's grid and its figures.
+    /// The map on the protocol's grid.
+    pub fn score_map(&self, frame: usize, heatmap: &Heatmap) -> ScoreMap {
+        self.protocol.score_map_against(heatmap, self.truth.at(frame).map(AsRef::as_ref))
+    }
+
+    /// The same and its figures.
     pub fn score(&self, frame: usize, heatmap: &Heatmap) -> (ScoreMap, FrameReadout) {
         let truth = self.truth.at(frame).map(AsRef::as_ref);
-        let map = self.protocol.score_map_against(heatmap, truth);
+        let map = self.score_map(frame, heatmap);
         let binarized = self.protocol.binarize(&map, truth, self.threshold);
         let confidence = self.protocol.confidence(heatmap);
         let scored = truth.filter(|truth| truth.boxes() > 0);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Cached, LaneValue, LoadedModel, Localized, ModelKey, ResultKey, SeriesKey, Wish, Workers};
 use crate::engine::cache::ByteCache;
-use crate::engine::scoring::ScoringKey;
+use crate::engine::scoring::{FrameReadout, ScoringKey};
 use crate::engine::sound::SoundKey;
 use crate::localizers::WindowRule;
 
@@ -44,6 +44,8 @@ pub(super) struct Task {
     pub frame: usize,
     /// For the screen: keep the score map.
     pub shown: bool,
+    /// Where the frame was scored before, and its score map was not kept.
+    pub readout: Option<FrameReadout>,
 }
 
 /// Score maps kept a lane: enough for the frame on screen and those just left.
@@ -140,7 +142,7 @@ impl State {
             }
         }
         if let Some((_, (model, key))) = stalest {
-            return Some(self.claim(&wish, model.clone(), key.0, wish.frame, true));
+            return Some(self.claim(&wish, model.clone(), *key, wish.frame, true));
         }
 
         let reach = reach(&wish);
@@ -160,16 +162,20 @@ impl State {
                 let waiting =
                     self.lanes.get(key).is_some_and(|lane| lane.values.get(frame) == Some(&LaneValue::Waiting));
                 if waiting && !self.claimed.contains(&(model.key, frame)) {
-                    return Some(self.claim(&wish, model.clone(), key.0, frame, false));
+                    return Some(self.claim(&wish, model.clone(), *key, frame, false));
                 }
             }
         }
         None
     }
 
-    fn claim(&mut self, wish: &Wish, model: LoadedModel, series: SeriesKey, frame: usize, shown: bool) -> Task {
+    fn claim(&mut self, wish: &Wish, model: LoadedModel, key: LaneKey, frame: usize, shown: bool) -> Task {
         self.claimed.insert((model.key, frame));
-        Task { wish: wish.clone(), model, series, frame, shown }
+        let readout = match self.lanes.get(&key).and_then(|lane| lane.values.get(frame)) {
+            Some(LaneValue::Scored(readout)) => Some(*readout),
+            _ => None,
+        };
+        Task { wish: wish.clone(), model, series: key.0, frame, shown, readout }
     }
 
     pub fn finish(&mut self, task: &Task, outcome: Result<Localized, String>) {

@@ -55,7 +55,11 @@ impl Shared {
                 heatmap
             }
         };
-        let (score_map, readout) = task.wish.scoring.score(task.frame, &heatmap);
+        let scoring = &task.wish.scoring;
+        let (score_map, readout) = match task.readout {
+            Some(readout) => (scoring.score_map(task.frame, &heatmap), readout),
+            None => scoring.score(task.frame, &heatmap),
+        };
         let grid = Arc::new(score_map.grid.clone());
         Ok(Localized { frame: task.frame, heatmap, score_map: Arc::new(score_map), grid, readout })
     }
