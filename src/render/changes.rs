@@ -11,7 +11,7 @@ const SEARCHED_AHEAD: usize = 64;
 /// Places that are drawn one by one at most.
 const MOST_PLACES: usize = 24;
 /// Two places become one if no more pixels than this are drawn in vain.
-const WASTED_PIXELS: f32 = 2048.0;
+const WASTED_PIXELS: f32 = 512.0;
 
 /// Rectangles of whole pixels of a window.
 #[derive(Debug, Default, PartialEq)]
