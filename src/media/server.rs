@@ -5,10 +5,16 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use super::frame::Frame;
 use super::table::FrameTable;
 use super::{Media, MediaError, VideoReader};
+
+/// Frames ahead of a playhead from which on each is decoded after a pause: a clip that has just begun to play is decoded
+/// some times as fast as it plays, not as fast as can be.
+const LEAD_FRAMES: usize = 24;
+const PAUSE: Duration = Duration::from_millis(8);
 
 /// Called from the server's thread when something new can be shown.
 pub type OnReady = Arc<dyn Fn() + Send + Sync>;
@@ -192,16 +198,26 @@ fn serve(mut reader: VideoReader, shared: &Shared, on_ready: &OnReady) {
     loop {
         let target = {
             let mut state = shared.lock();
+            let mut has_paused = false;
             loop {
                 if state.quit {
                     return;
                 }
-                if let Some(target) = state.next_target(&table) {
-                    state.decoding = Some(target);
-                    break target;
+                match state.next_target(&table) {
+                    Some(target) if has_paused || !state.can_pause_before(target) => {
+                        state.decoding = Some(target);
+                        break target;
+                    }
+                    Some(_) => {
+                        let paused = shared.changed.wait_timeout(state, PAUSE);
+                        state = paused.unwrap_or_else(PoisonError::into_inner).0;
+                        has_paused = true;
+                    }
+                    None => {
+                        state.decoding = None;
+                        state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                    }
                 }
-                state.decoding = None;
-                state = shared.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             }
         };
         let answer = reader.frame(target);
@@ -273,6 +289,11 @@ impl State {
 
     fn is_missing(&self, index: usize) -> bool {
         !self.cache.contains_key(&index) && !self.failed.contains_key(&index)
+    }
+
+    /// Whether the playhead will take so long to a frame that others may have the core first.
+    fn can_pause_before(&self, target: usize) -> bool {
+        self.direction == Direction::Forward && target > self.wish + LEAD_FRAMES
     }
 
     /// What to decode now: the wish, else the next frame that is worth keeping.
@@ -436,6 +457,15 @@ mod tests {
         state.budget_bytes = 1;
         state.evict();
         assert_eq!(state.cache.keys().copied().collect::<Vec<_>>(), [10]);
+    }
+
+    #[test]
+    fn only_what_lies_far_ahead_of_a_playhead_can_wait() {
+        let forward = state(10, 100, Direction::Forward);
+        assert!(!forward.can_pause_before(11) && !forward.can_pause_before(10 + LEAD_FRAMES));
+        assert!(forward.can_pause_before(11 + LEAD_FRAMES));
+        assert!(!state(10, 100, Direction::Still).can_pause_before(90));
+        assert!(!state(90, 100, Direction::Backward).can_pause_before(10));
     }
 
     #[test]
