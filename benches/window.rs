@@ -90,6 +90,7 @@ fn main() {
         let opened = state["clip"]["frame_shown"].is_u64() && state["jobs"] == json!([]);
         models && opened && state["engine"]["wanted"].as_u64() > Some(0)
     });
+    program.command(json!(["tour-end"]));
     println!("a window of {} × {} on {}", screen::WIDTH, screen::HEIGHT, program.state()["adapter"]);
     for what in ["while their heatmaps are made", "once they are made"] {
         let Counts { shown, dropped, scored } = play(&mut program);
