@@ -18,6 +18,8 @@ use screen::Screen;
 use serde_json::{Value, json};
 
 const MODELS: [&str; 5] = ["lvs-small", "rcgrad-small", "alignment-small", "ez-vsl-small", "slavc-small"];
+/// Between opening and playing: what is made once for a clip is not counted.
+const AT_REST: Duration = Duration::from_secs(5);
 /// Counted after the first second.
 const COUNTED: Duration = Duration::from_secs(7);
 /// As long as five models may take for the whole video.
@@ -91,6 +93,7 @@ fn main() {
         models && opened && state["engine"]["wanted"].as_u64() > Some(0)
     });
     program.command(json!(["tour-end"]));
+    std::thread::sleep(AT_REST);
     println!("a window of {} × {} on {}", screen::WIDTH, screen::HEIGHT, program.state()["adapter"]);
     for what in ["while their heatmaps are made", "once they are made"] {
         let Counts { shown, dropped, scored } = play(&mut program);
