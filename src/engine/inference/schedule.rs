@@ -126,23 +126,13 @@ impl State {
             .filter_map(|model| Some((model.clone(), (series_key(&wish, model)?, wish.scoring.key()))))
             .collect();
 
-        // The frame on screen: the model whose picture is most out of date first, so that none starves.
-        let mut stalest: Option<(usize, &(LoadedModel, LaneKey))> = None;
-        for entry in &models {
-            let (model, key) = entry;
-            let frame = wish.frame;
-            let lane = self.lane(*key, frames);
-            let done = lane.shown.contains_key(&frame) || lane.values.get(frame) == Some(&LaneValue::Failed);
-            let distance = lane.shown.keys().map(|shown| shown.abs_diff(frame)).min().unwrap_or(usize::MAX);
-            if !done
-                && !self.claimed.contains(&(model.key, frame))
-                && stalest.is_none_or(|(farthest, _)| distance > farthest)
-            {
-                stalest = Some((distance, entry));
+        // Where results wait for the pass of the next frame, that frame's are to be there by then.
+        let next = if wish.forwards { wish.frame + 1 } else { wish.frame.saturating_sub(1) };
+        let next = Some(next).filter(|next| self.at_work == Workers::Patient && *next < frames);
+        for frame in std::iter::once(wish.frame).chain(next) {
+            if let Some((model, key)) = self.stalest(&models, frame, frames) {
+                return Some(self.claim(&wish, model, key, frame, true));
             }
-        }
-        if let Some((_, (model, key))) = stalest {
-            return Some(self.claim(&wish, model.clone(), *key, wish.frame, true));
         }
 
         let reach = reach(&wish);
@@ -167,6 +157,28 @@ impl State {
             }
         }
         None
+    }
+
+    /// The model whose picture is most out of date, so that none starves, among those without an answer for a frame.
+    fn stalest(
+        &mut self,
+        models: &[(LoadedModel, LaneKey)],
+        frame: usize,
+        frames: usize,
+    ) -> Option<(LoadedModel, LaneKey)> {
+        let mut stalest = None;
+        for (model, key) in models {
+            let lane = self.lane(*key, frames);
+            let done = lane.shown.contains_key(&frame) || lane.values.get(frame) == Some(&LaneValue::Failed);
+            let distance = lane.shown.keys().map(|shown| shown.abs_diff(frame)).min().unwrap_or(usize::MAX);
+            if !done
+                && !self.claimed.contains(&(model.key, frame))
+                && stalest.as_ref().is_none_or(|(farthest, _)| distance > *farthest)
+            {
+                stalest = Some((distance, (model.clone(), *key)));
+            }
+        }
+        stalest.map(|(_, entry)| entry)
     }
 
     fn claim(&mut self, wish: &Wish, model: LoadedModel, key: LaneKey, frame: usize, shown: bool) -> Task {

@@ -270,3 +270,17 @@ fn a_patient_pool_answers_as_an_eager_one_does() {
         wait_until("all frames", || covered(&pool));
     }
 }
+
+#[test]
+fn a_patient_pool_has_the_next_frames_map_before_it_is_shown() {
+    let pool = Inference::new(1, 1 << 20, Arc::new(|| {}));
+    let model = LoadedModel::new(Arc::new(Loudness::new()));
+    pool.be_patient(true);
+    let first = wish(3, sound(0.5), vec![model.clone()], WindowRule::Benchmark);
+    pool.wish(first.clone());
+    wait_until("all frames", || covered(&pool));
+    pool.rest();
+    // Nothing works on this wish between it and the question.
+    pool.shared.lock().wish = Some(Wish { frame: 4, ..first });
+    assert_eq!(pool.nearest(model.key).unwrap().frame, 4);
+}
