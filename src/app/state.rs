@@ -302,8 +302,9 @@ impl AppState {
 
     /// Whether the frame that is due is on screen.
     pub fn shows_due_frame(&self) -> bool {
-        let Some(open) = &self.open else { return false };
-        open.shown_frame().is_some_and(|shown| shown.index == open.frame)
+        self.open
+            .as_ref()
+            .is_some_and(|open| open.server.as_ref().is_some_and(|server| server.get(open.frame).is_some()))
     }
 
     /// Once a pass: takes down which frame it shows, while a clip plays.

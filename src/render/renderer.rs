@@ -130,14 +130,9 @@ impl Target {
         let pixels = |rect: egui::Rect| {
             [rect.left(), rect.top(), rect.right(), rect.bottom()].map(|edge| edge * self.pixels_per_point)
         };
-        self.placement_px(pixels(whole), pixels(clip))
-    }
-
-    /// The same of left, top, right and bottom edges in pixels.
-    fn placement_px(self, frame_rect: [f32; 4], clip_rect: [f32; 4]) -> PlacementUniform {
         PlacementUniform {
-            frame_rect,
-            clip_rect,
+            frame_rect: pixels(whole),
+            clip_rect: pixels(clip),
             target_size: self.size_px.map(|side| side as f32),
             pixels_per_point: self.pixels_per_point,
             reserved: 0.0,
@@ -204,13 +199,19 @@ impl DrawList {
         }
     }
 
-    /// A draw of pixels at their place.
-    pub(super) fn push_pixels(&mut self, pixels: Arc<PixelTexture>, at: &PixelRect, opaque: bool, target: Target) {
+    /// A draw of pixels at their place, on the target of another placement.
+    pub(super) fn push_pixels(
+        &mut self,
+        pixels: Arc<PixelTexture>,
+        at: &PixelRect,
+        opaque: bool,
+        placement: PlacementUniform,
+    ) {
         let rect = [at.columns.start, at.rows.start, at.columns.end, at.rows.end].map(|edge| edge as f32);
         self.push(
             PipelineKind::Pixels { opaque },
             Bound::Pixels(pixels),
-            PixelsUniform { placement: target.placement_px(rect, rect) },
+            PixelsUniform { placement: PlacementUniform { frame_rect: rect, clip_rect: rect, ..placement } },
         );
     }
 

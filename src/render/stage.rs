@@ -75,7 +75,7 @@ impl StageDraw {
             View::Difference | View::Agreement { .. } => Vec::new(),
         };
         let covered = match composer {
-            Some(composer) => self.push_pixels(gpu, store, composer, target, &passes, list),
+            Some(composer) => self.push_pixels(gpu, store, composer, placement, &passes, list),
             None => {
                 self.push_picture(gpu, store, placement, list);
                 passes.into_iter().for_each(|pass| pass.push(gpu, store, list));
@@ -113,11 +113,10 @@ impl StageDraw {
         gpu: Gpu<'_>,
         store: &mut TextureStore,
         composer: &mut Composer,
-        target: Target,
+        placement: PlacementUniform,
         passes: &[OverlayPass],
         list: &mut DrawList,
     ) -> Option<PixelRect> {
-        let placement = target.placement(self.frame_rect, self.clip);
         let picture = self.picture.as_ref().filter(|frame| processor::can_make(frame));
         if picture.is_none() {
             self.push_picture(gpu, store, placement, list);
@@ -132,7 +131,7 @@ impl StageDraw {
         }
         let (rect, pixels) = composer.compose(&Scene { placement, picture, passes })?;
         let texture = store.pixels(gpu, [rect.columns.len() as u32, rect.rows.len() as u32], pixels);
-        list.push_pixels(texture, &rect, opaque, target);
+        list.push_pixels(texture, &rect, opaque, placement);
         opaque.then_some(rect)
     }
 }

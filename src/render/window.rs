@@ -30,7 +30,8 @@ pub struct WindowDraw {
 
 impl WindowDraw {
     pub(super) fn collect(&self, target: Target, list: &mut DrawList) {
-        list.push_pixels(self.pixels.clone(), &PixelRect::whole(self.pixels.size()), true, target);
+        let whole = PixelRect::whole(self.pixels.size());
+        list.push_pixels(self.pixels.clone(), &whole, true, target.placement(self.rect, self.rect));
         list.leaves_out = self.stages_are_whole;
     }
 }
